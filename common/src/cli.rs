@@ -1,0 +1,245 @@
+//! The command-line pieces that all the programs share, and the only place that meets clap's errors.
+//!
+//! A program flattens [`CommonArgs`] into its own arguments and calls [`parse`], which also answers `--help`, `--version`,
+//! `--completions` and `--man-page`. Usage errors end with exit code 2. What the options mean is decided elsewhere
+//! ([`crate::log`], [`crate::style`]).
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::builder::PossibleValue;
+use clap::{ArgMatches, Args, Command, Parser, ValueEnum};
+use clap_complete::Shell;
+
+use crate::exit::{self, ExitStatus};
+use crate::log::{Format, Level};
+use crate::streams;
+use crate::style::ColorChoice;
+
+/// Options of every program; flatten them with `#[command(flatten)]`.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Common options")]
+pub struct CommonArgs {
+    /// Diagnostics to show on stderr
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn, global = true)]
+    pub log_level: Level,
+
+    /// Form of the diagnostics: lines for people or JSON objects for programs
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text, global = true)]
+    pub log_format: Format,
+
+    /// When to use colours; NO_COLOR is respected
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto, global = true)]
+    pub color: ColorChoice,
+
+    /// Print the completion script for a shell and exit
+    #[arg(long, value_name = "SHELL", value_enum, exclusive = true)]
+    completions: Option<Shell>,
+
+    /// Print the manual page and exit
+    #[arg(long, exclusive = true)]
+    man_page: bool,
+}
+
+/// Parses the program's own command line.
+///
+/// # Errors
+/// The exit code to return from `main`, everything being printed already: 0 for `--help`, `--version`, `--completions` and
+/// `--man-page`, 2 for a wrong command line, 1 if stdout cannot be written (a broken pipe is no error).
+pub fn parse<T: Parser>() -> Result<T, ExitCode> {
+    parse_from(std::env::args_os())
+}
+
+/// Parses a given command line, the program's name first; see [`parse`].
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_from<T: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
+    let mut command = T::command();
+    let parsed = command
+        .try_get_matches_from_mut(args)
+        .and_then(|mut matches| {
+            Ok(match requested_document(&command, &matches) {
+                Some(document) => Parsed::Document(document),
+                None => Parsed::Arguments(T::from_arg_matches_mut(&mut matches)?),
+            })
+        });
+    match parsed {
+        Ok(Parsed::Arguments(arguments)) => Ok(arguments),
+        Ok(Parsed::Document(document)) => Err(print(&command, &document)),
+        Err(error) => Err(explain(&command, &error.format(&mut command.clone()))),
+    }
+}
+
+enum Parsed<T> {
+    Arguments(T),
+    Document(String),
+}
+
+/// The completion script or manual page, if asked for. Looked up before the typed arguments are made, which may lack
+/// required ones now. A program that does not flatten [`CommonArgs`] has neither.
+fn requested_document(command: &Command, matches: &ArgMatches) -> Option<String> {
+    let mut document = Vec::new();
+    if let Ok(Some(shell)) = matches.try_get_one::<Shell>("completions") {
+        clap_complete::generate(
+            *shell,
+            &mut command.clone(),
+            command.get_name(),
+            &mut document,
+        );
+    } else if let Ok(Some(true)) = matches.try_get_one::<bool>("man_page") {
+        clap_mangen::Man::new(command.clone())
+            .render(&mut document)
+            .ok()?;
+    } else {
+        return None;
+    }
+    Some(String::from_utf8_lossy(&document).into_owned())
+}
+
+/// Lets clap print its help to stdout or its error to stderr, in colours where they are wanted.
+fn explain(command: &Command, error: &clap::Error) -> ExitCode {
+    match error.print() {
+        _ if error.use_stderr() => ExitStatus::Usage.into(),
+        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => {
+            cannot_print(command, &failed)
+        }
+        _ => ExitStatus::Success.into(),
+    }
+}
+
+fn print(command: &Command, document: &str) -> ExitCode {
+    match streams::answer(document) {
+        Ok(()) => ExitStatus::Success.into(),
+        Err(failed) => cannot_print(command, &failed),
+    }
+}
+
+fn cannot_print(command: &Command, error: &std::io::Error) -> ExitCode {
+    exit::report(command.get_name(), error);
+    ExitStatus::Failed.into()
+}
+
+impl ValueEnum for Level {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Text, Self::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }))
+    }
+}
+
+impl ValueEnum for ColorChoice {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::Always, Self::Never]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Parser, Debug)]
+    #[command(name = "sample", version)]
+    struct Sample {
+        /// What to work on
+        file: OsString,
+        #[command(flatten)]
+        common: CommonArgs,
+    }
+
+    #[test]
+    fn command_lines_are_taken() {
+        let sample = run(&[
+            "sample",
+            "--log-level",
+            "debug",
+            "--log-format=json",
+            "--color",
+            "never",
+            "x",
+        ])
+        .expect("valid");
+        assert_eq!(sample.file, "x");
+        assert_eq!(sample.common.log_level, Level::Debug);
+        assert_eq!(sample.common.log_format, Format::Json);
+        assert_eq!(sample.common.color, ColorChoice::Never);
+        let sample = run(&["sample", "x"]).expect("valid");
+        assert_eq!(sample.common.log_level, Level::Warn);
+        assert_eq!(sample.common.log_format, Format::Text);
+    }
+
+    #[test]
+    fn every_way_out_has_its_code() {
+        let (success, usage) = (ExitCode::SUCCESS, ExitCode::from(2));
+        let rows: [(&str, &[&str], ExitCode); 7] = [
+            ("help", &["sample", "--help"], success),
+            ("version", &["sample", "--version"], success),
+            (
+                "completions without the required file",
+                &["sample", "--completions", "bash"],
+                success,
+            ),
+            (
+                "manual page without the required file",
+                &["sample", "--man-page"],
+                success,
+            ),
+            ("missing file", &["sample"], usage),
+            (
+                "unknown level",
+                &["sample", "x", "--log-level", "loud"],
+                usage,
+            ),
+            ("unknown option", &["sample", "x", "--nonsense"], usage),
+        ];
+        for (name, args, code) in rows {
+            let answer = run(args).expect_err(name);
+            assert_eq!(format!("{answer:?}"), format!("{code:?}"), "{name}");
+        }
+    }
+
+    #[test]
+    fn documents_name_the_program_and_its_options() {
+        let command = Sample::command();
+        for (args, word) in [
+            (&["sample", "--completions", "zsh"][..], "#compdef sample"),
+            (&["sample", "--man-page"], "log\\-level"),
+        ] {
+            let matches = command
+                .clone()
+                .try_get_matches_from(args)
+                .expect("alone it is enough");
+            let document = requested_document(&command, &matches).expect("asked for");
+            assert!(document.contains(word), "{word} in {document}");
+        }
+    }
+
+    use clap::CommandFactory;
+
+    fn run(args: &[&str]) -> Result<Sample, ExitCode> {
+        parse_from(args.iter().map(OsString::from))
+    }
+}

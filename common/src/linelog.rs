@@ -1,0 +1,531 @@
+//! A log of whole lines with one writer thread.
+//!
+//! ```text
+//!   line() from any thread ──► bounded channel ──► writer: everything queued ──► one write ──► file or stderr
+//! ```
+//!
+//! A caller waits only when [`QUEUE_LINES`] lines are already queued. [`LineLog`] owns the writer: closing or dropping it
+//! (also while a panic unwinds) writes what is queued and joins the thread. When the disk is full the lines are kept, up
+//! to [`KEPT_LEN`], and tried again with every later batch and at the close; the trouble is told once, and what had to
+//! be thrown away is counted and told at the close. In the file there are only whole lines: a half-written one is
+//! continued where it ended, or begun again on a line of its own if someone else wrote in between.
+//!
+//! It gives lines no time stamp and makes them no safer to show: callers do (see [`crate::quote`]). It does not rotate files.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::{exit, quote, streams};
+
+/// Lines that wait in memory for the writer before a caller has to wait too.
+pub const QUEUE_LINES: usize = 1024;
+
+/// Bytes of lines that are kept while they cannot be written.
+pub const KEPT_LEN: usize = 1 << 20;
+
+/// Bytes after which a batch is written even if more is queued.
+const BATCH_LEN: usize = 64 << 10;
+
+/// Where the lines go.
+#[derive(Clone, Debug)]
+pub enum LineSink {
+    /// A file opened for append, created if missing.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// The permissions of a created file, from which the process's umask still takes: usually `0o666`.
+        mode: u32,
+    },
+    /// Standard error, above the line being typed when a console is open.
+    Stderr,
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenLogError {
+    /// The file could not be opened or created for append.
+    #[error("open log {}", quote::always(path))]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no thread to spare.
+    #[error("start the log writer")]
+    Thread(#[source] io::Error),
+}
+
+/// An open log; it owns the writer thread.
+#[derive(Debug)]
+pub struct LineLog {
+    handle: LineHandle,
+    identity: Option<(u64, u64)>,
+    writer: Mutex<Option<JoinHandle<u64>>>,
+}
+
+/// Adds lines to a [`LineLog`] from any thread. Lines added after the log was closed are lost.
+#[derive(Clone, Debug)]
+pub struct LineHandle {
+    queue: Sender<Message>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Line(Vec<u8>),
+    Close,
+}
+
+impl LineLog {
+    /// Opens the sink and starts the writer.
+    ///
+    /// # Errors
+    /// [`OpenLogError`] if the file cannot be opened for append or no thread can be started.
+    pub fn open(sink: LineSink) -> Result<Self, OpenLogError> {
+        let (output, identity) = match sink {
+            LineSink::File { path, mode } => {
+                let output = FileOutput::open(&path, mode)
+                    .map_err(|source| OpenLogError::File { path, source })?;
+                let identity = identity_of(&output.file);
+                (Output::File(output), identity)
+            }
+            LineSink::Stderr => (Output::Stderr, None),
+        };
+        let (queue, lines) = bounded(QUEUE_LINES);
+        let writer = std::thread::Builder::new()
+            .name("log writer".into())
+            .spawn(move || Writer::new(output).run(&lines))
+            .map_err(OpenLogError::Thread)?;
+        Ok(Self {
+            handle: LineHandle { queue },
+            identity,
+            writer: Mutex::new(Some(writer)),
+        })
+    }
+
+    /// Adds a line, without its `\n`.
+    pub fn line(&self, line: impl Into<Vec<u8>>) {
+        self.handle.line(line);
+    }
+
+    /// A handle for another thread.
+    #[must_use]
+    pub fn handle(&self) -> LineHandle {
+        self.handle.clone()
+    }
+
+    /// Device and inode of the open file, by which a program recognises its own log under any name; `None` for stderr.
+    #[must_use]
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        self.identity
+    }
+
+    /// Writes everything queued so far and ends the writer; tells how many lines were lost.
+    #[must_use = "lost lines make a log incomplete"]
+    pub fn close(self) -> u64 {
+        self.finish()
+    }
+
+    fn finish(&self) -> u64 {
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        let Some(writer) = writer else { return 0 };
+        // Fails only when the writer is gone already, and then the join tells.
+        let _ = self.handle.queue.send(Message::Close);
+        writer.join().unwrap_or(0)
+    }
+}
+
+impl Drop for LineLog {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl LineHandle {
+    /// Adds a line, without its `\n`. A `\n` inside it would make two lines: the caller's business.
+    pub fn line(&self, line: impl Into<Vec<u8>>) {
+        let mut line = line.into();
+        line.push(b'\n');
+        // Fails only after the close, when lines are documented to be lost.
+        let _ = self.queue.send(Message::Line(line));
+    }
+}
+
+/// The thread's state: lines that are not in the file yet, and whether that has been told.
+struct Writer {
+    output: Output,
+    /// Whole lines; the first `written` bytes are in the file already.
+    pending: Vec<u8>,
+    written: usize,
+    failing: bool,
+    lost: u64,
+}
+
+impl Writer {
+    const fn new(output: Output) -> Self {
+        Self {
+            output,
+            pending: Vec::new(),
+            written: 0,
+            failing: false,
+            lost: 0,
+        }
+    }
+
+    /// Runs until the log is closed; returns the lines lost.
+    fn run(mut self, queue: &Receiver<Message>) -> u64 {
+        let mut open = true;
+        while open {
+            // The log's owner sends `Close` before it goes, so the channel cannot end without one.
+            let Ok(first) = queue.recv() else { break };
+            if self.failing {
+                // Before more lines are turned away for want of room.
+                self.write_out();
+            }
+            open = self.accept(first);
+            while self.pending.len() < BATCH_LEN
+                && let Ok(message) = queue.try_recv()
+            {
+                open &= self.accept(message);
+            }
+            self.write_out();
+        }
+        // Other threads may have been quicker than the close, or still be at it.
+        for message in queue.try_iter() {
+            self.accept(message);
+        }
+        self.write_out();
+        self.lost += count_lines(&self.pending[self.written..]);
+        if self.lost > 0 {
+            let lines = if self.lost == 1 { "line" } else { "lines" };
+            streams::notice(&format!(
+                "{}: {} {lines} lost",
+                self.output.name(),
+                self.lost
+            ));
+        }
+        self.lost
+    }
+
+    fn accept(&mut self, message: Message) -> bool {
+        match message {
+            // What is kept stays without gaps; the newest lines go first when there is no room.
+            Message::Line(line) if self.failing && self.pending.len() + line.len() > KEPT_LEN => {
+                self.lost += 1
+            }
+            Message::Line(line) => self.pending.extend_from_slice(&line),
+            Message::Close => return false,
+        }
+        true
+    }
+
+    fn write_out(&mut self) {
+        match self.output.write_lines(&self.pending, &mut self.written) {
+            Ok(()) => {
+                self.pending.clear();
+                self.written = 0;
+                self.failing = false;
+            }
+            Err(error) if !self.failing => {
+                self.failing = true;
+                let (name, reason) = (self.output.name(), exit::io_message(&error));
+                streams::notice(&format!(
+                    "cannot write {name}: {reason}; its lines are kept and tried again"
+                ));
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+enum Output {
+    File(FileOutput),
+    Stderr,
+}
+
+impl Output {
+    fn name(&self) -> String {
+        match self {
+            Self::File(output) => quote::plain(&output.path),
+            Self::Stderr => "stderr".into(),
+        }
+    }
+
+    /// Writes `lines[*written..]`, advancing `written` as bytes reach the file.
+    fn write_lines(&mut self, lines: &[u8], written: &mut usize) -> io::Result<()> {
+        match self {
+            Self::File(output) => output.write_lines(lines, written),
+            Self::Stderr => {
+                // Nobody could be told that stderr is gone, so its lines are not kept.
+                streams::notice_lines(lines);
+                Ok(())
+            }
+        }
+    }
+}
+
+struct FileOutput {
+    path: PathBuf,
+    file: File,
+    /// Whether the file ends inside a line that we did not write, or can no longer continue.
+    begin_with_newline: bool,
+    /// Where our half-written line ended, while the rest of it cannot be written.
+    half_line_end: Option<u64>,
+}
+
+impl FileOutput {
+    fn open(path: &Path, mode: u32) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        #[cfg(not(unix))]
+        let _ = mode;
+        let file = options.open(path)?;
+        let begin_with_newline = ends_inside_a_line(path, &file);
+        Ok(Self {
+            path: path.into(),
+            file,
+            begin_with_newline,
+            half_line_end: None,
+        })
+    }
+
+    fn write_lines(&mut self, lines: &[u8], written: &mut usize) -> io::Result<()> {
+        self.find_half_line(lines, written);
+        if self.begin_with_newline && *written < lines.len() {
+            let with_newline = [b"\n", &lines[*written..]].concat();
+            let mut reached = 0;
+            let result = write_fully(&mut self.file, &with_newline, &mut reached);
+            self.begin_with_newline = reached == 0;
+            *written += reached.saturating_sub(1);
+            return result.inspect_err(|_| self.note_half_line(lines, *written));
+        }
+        write_fully(&mut self.file, lines, written)
+            .inspect_err(|_| self.note_half_line(lines, *written))
+    }
+
+    /// Remembers where the file ended if a line of ours was cut there.
+    fn note_half_line(&mut self, lines: &[u8], written: usize) {
+        let cut_inside = written > 0 && lines[written - 1] != b'\n';
+        self.half_line_end = if cut_inside {
+            self.file.stream_position().ok()
+        } else {
+            None
+        };
+    }
+
+    /// If someone else wrote after our half line, it cannot be continued: goes back to the line's beginning.
+    fn find_half_line(&mut self, lines: &[u8], written: &mut usize) {
+        let Some(end) = self.half_line_end.take() else {
+            return;
+        };
+        let untouched = self
+            .file
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() == end);
+        if !untouched {
+            let line_start = lines[..*written]
+                .iter()
+                .rposition(|&byte| byte == b'\n')
+                .map_or(0, |at| at + 1);
+            *written = line_start;
+            self.begin_with_newline = ends_inside_a_line(&self.path, &self.file);
+        }
+    }
+}
+
+/// Continues after partial writes and interruptions until everything is written.
+fn write_fully(file: &mut File, bytes: &[u8], written: &mut usize) -> io::Result<()> {
+    while *written < bytes.len() {
+        match file.write(&bytes[*written..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(len) => *written += len,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the last byte of a regular file is something else than `\n`, as a crash of the machine may leave it.
+/// A file that cannot be read, or is no longer the one at `path`, is taken as whole.
+fn ends_inside_a_line(path: &Path, file: &File) -> bool {
+    let last_byte = || -> io::Result<Option<u8>> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.len() == 0 {
+            return Ok(None);
+        }
+        // The log itself is open for writing only, so that a write-only file will do.
+        let mut reader = File::open(path)?;
+        if identity_of(&reader) != identity_of(file) {
+            return Ok(None);
+        }
+        reader.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        reader.read_exact(&mut last)?;
+        Ok(Some(last[0]))
+    };
+    matches!(last_byte(), Ok(Some(byte)) if byte != b'\n')
+}
+
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+#[cfg(unix)]
+fn identity_of(file: &File) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata()
+        .ok()
+        .map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity_of(_: &File) -> Option<(u64, u64)> {
+    None
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_appended_in_order_and_the_file_is_recognised() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        std::fs::write(&path, "before\n").unwrap();
+        let log = open(&path).unwrap();
+        assert_eq!(log.identity(), identity_of(&File::open(&path).unwrap()));
+        let handle = log.handle();
+        log.line("one");
+        handle.line(b"two \xff".to_vec());
+        assert_eq!(log.close(), 0);
+        handle.line("after the close");
+        assert_eq!(std::fs::read(&path).unwrap(), b"before\none\ntwo \xff\n");
+    }
+
+    #[test]
+    fn many_threads_lose_nothing_and_keep_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        let log = open(&path).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let handle = log.handle();
+                scope.spawn(move || {
+                    (0..5000).for_each(|number| handle.line(format!("{thread} {number}")))
+                });
+            }
+        });
+        drop(log);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for thread in 0..4 {
+            let prefix = format!("{thread} ");
+            let numbers = text.lines().filter_map(|line| line.strip_prefix(&prefix));
+            assert!(
+                numbers.eq((0..5000).map(|number| number.to_string())),
+                "thread {thread}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_half_line_left_by_a_crash_is_not_continued() {
+        let rows = [
+            ("half", "half\nnew\n"),
+            ("whole\n", "whole\nnew\n"),
+            ("", "new\n"),
+            ("\n", "\nnew\n"),
+        ];
+        for (before, after) in rows {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(&file, before).unwrap();
+            let log = open(file.path()).unwrap();
+            log.line("new");
+            drop(log);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), after, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_line_is_continued_or_begun_again() {
+        let rows = [
+            ("untouched", "", "one\ntwo\n"),
+            ("someone wrote a line", "x\n", "one\ntwx\ntwo\n"),
+            ("someone wrote half a line", "x", "one\ntwx\ntwo\n"),
+        ];
+        for (name, between, expected) in rows {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let mut output = FileOutput::open(file.path(), 0o600).unwrap();
+            let lines = b"one\ntwo\n";
+            let mut written = 6;
+            output.file.write_all(&lines[..written]).unwrap();
+            output.note_half_line(lines, written);
+            OpenOptions::new()
+                .append(true)
+                .open(&file)
+                .unwrap()
+                .write_all(between.as_bytes())
+                .unwrap();
+            output.write_lines(lines, &mut written).unwrap();
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), expected, "{name}");
+            assert_eq!(written, lines.len(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_created_file_has_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        drop(
+            LineLog::open(LineSink::File {
+                path: path.clone(),
+                mode: 0o600,
+            })
+            .unwrap(),
+        );
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_named() {
+        let error = open(Path::new("/nonexistent/log.txt")).unwrap_err();
+        assert_eq!(
+            exit::describe(&error),
+            "open log '/nonexistent/log.txt': no such file or directory"
+        );
+    }
+
+    #[test]
+    fn lines_beyond_the_bound_are_counted() {
+        let log = open(Path::new("/dev/full")).unwrap();
+        let line = [b'x'; 1023];
+        let total = 3 * KEPT_LEN / 1024;
+        for _ in 0..total {
+            log.line(line);
+        }
+        assert_eq!(log.close(), total as u64, "everything is lost in the end");
+    }
+
+    fn open(path: &Path) -> Result<LineLog, OpenLogError> {
+        LineLog::open(LineSink::File {
+            path: path.into(),
+            mode: 0o666,
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! Colours, and when to leave them out.
+//!
+//! [`Style`] wraps words in the few escape sequences that the programs use; [`crate::console`] lets exactly these
+//! through and makes any other visible. `--color` decides, then `NO_COLOR` (no-color.org), then whether the stream is a
+//! terminal that understands them.
+
+use std::fmt::Display;
+use std::io::IsTerminal;
+
+/// The value of `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// Colours words, or leaves them as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    colored: bool,
+}
+
+impl Style {
+    /// The style for one output stream, such as `&io::stdout()`.
+    #[must_use]
+    pub fn new(choice: ColorChoice, stream: &impl IsTerminal) -> Self {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let colored = match choice {
+            ColorChoice::Auto => stream.is_terminal() && !set("NO_COLOR") && !dumb,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        };
+        Self { colored }
+    }
+
+    /// Stands out: names and totals.
+    pub fn bold(self, text: impl Display) -> String {
+        self.wrap(BOLD, text)
+    }
+
+    /// Failures.
+    pub fn red(self, text: impl Display) -> String {
+        self.wrap(RED, text)
+    }
+
+    /// Successes.
+    pub fn green(self, text: impl Display) -> String {
+        self.wrap(GREEN, text)
+    }
+
+    /// Steps back: times and details.
+    pub fn dim(self, text: impl Display) -> String {
+        self.wrap(DIM, text)
+    }
+
+    fn wrap(self, sequence: &str, text: impl Display) -> String {
+        if self.colored {
+            format!("{sequence}{text}{RESET}")
+        } else {
+            text.to_string()
+        }
+    }
+}
+
+pub(crate) const RESET: &str = "\x1b[0m";
+const BOLD: &str = "\x1b[1m";
+const RED: &str = "\x1b[31m";
+const GREEN: &str = "\x1b[32m";
+const DIM: &str = "\x1b[2m";
+
+/// Every sequence that may reach a terminal from here.
+pub(crate) const SEQUENCES: [&str; 5] = [RESET, BOLD, RED, GREEN, DIM];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_coloured_only_when_wanted() {
+        let file = tempfile::tempfile().expect("a temporary file");
+        let rows = [
+            ("a file by default", ColorChoice::Auto, "x"),
+            (
+                "a file when forced",
+                ColorChoice::Always,
+                "\x1b[31mx\x1b[0m",
+            ),
+            ("never", ColorChoice::Never, "x"),
+        ];
+        for (name, choice, expected) in rows {
+            assert_eq!(Style::new(choice, &file).red("x"), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line: arguments → the library's [`Session`] and [`Request`]. Belongs to the binary; the library
+//! never sees clap.
+
+mod args;
+mod patterns;
+mod values;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, stderr, stdin};
+use std::process::ExitCode;
+
+use common::clock::Clock;
+use common::exit::ExitStatus;
+use common::streams;
+use filecopy::session::{Request, Session};
+
+use args::Args;
+
+/// What the program is to do.
+pub(crate) enum Command {
+    /// Copy what is named, and end.
+    Copy(Session, Request),
+    /// Ask for names.
+    Ask(Session),
+}
+
+/// Reads a command line, the program's name first.
+///
+/// # Errors
+/// The exit code to end with: of `--help` and the like, or of a wrong command line, both told already.
+pub(crate) fn parse(arguments: Vec<OsString>, clock: Clock) -> Result<Command, ExitCode> {
+    let args: Args = common::cli::parse_from(arguments)?;
+    let person = if stdin().is_terminal() && stderr().is_terminal() {
+        Person::Present
+    } else {
+        Person::Absent
+    };
+    args.command(clock, person).map_err(|error| {
+        streams::notice(&format!("filecopy: {error}"));
+        streams::notice("Try 'filecopy --help' for more information.");
+        ExitStatus::Usage.into()
+    })
+}
+
+/// Whether there is someone to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Person {
+    Present,
+    Absent,
+}
+
+/// What clap cannot tell is wrong with a command line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum UsageError {
+    /// One name alone.
+    #[error("missing destination after {}", common::quote::always(.0))]
+    NoDestination(OsString),
+    /// `--target-directory` without a source.
+    #[error("missing source: --target-directory names the destination only")]
+    NoSource,
+    /// `--delete` where no one can be asked.
+    #[error(
+        "--delete removes files of the destination; say --yes, or run it on a terminal to be asked"
+    )]
+    NobodyToAsk,
+    /// An option that needs names.
+    #[error("{0} needs SRC and DST")]
+    NeedsNames(&'static str),
+    /// A pattern that cannot be read.
+    #[error("{pattern:?} is not a pattern: {reason}")]
+    Pattern {
+        /// As it was given.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

@@ -1,0 +1,203 @@
+//! `filecopy cp`, and filecopy called by the name `cp`: the copy engine behind GNU cp's own options.
+//!
+//! ```text
+//! argv ─► flags.rs ─► request.rs ─► Request ─► here: jobs one after another ─► the engine
+//!                                               ▲                               │ events
+//!                                    a person (-i), signals                     ▼
+//!                                                          stdout: 'a' -> 'b' · stderr: cp: …
+//! ```
+//!
+//! This is `cp` and nothing else: no log, no progress, no summary, no configuration of filecopy's. Messages use the words
+//! of GNU cp and of the system, capital letters included, because people search for them. The exit code is 0 or 1 as
+//! with cp, a wrong command line being 1 too, and 130 after Ctrl-C.
+
+mod ask;
+mod flags;
+mod request;
+mod usage;
+mod words;
+
+use std::error::Error as _;
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::exit::{self, ExitStatus};
+use common::shutdown::Shutdown;
+use common::{quote, streams};
+use crossbeam_channel::{Receiver, bounded};
+use filecopy::engine::Engine;
+use filecopy::error::Error;
+use filecopy::job::{Action, Event, JobId, Outcome, Progress};
+
+use ask::Asker;
+use request::{Asked, Environment, Request};
+
+/// Events that wait to be told before the copy waits for them to be.
+const QUEUE_LEN: usize = 1_024;
+
+/// Runs `cp` with the arguments after its name.
+pub(crate) fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let environment = Environment {
+        version_control: std::env::var_os("VERSION_CONTROL"),
+        backup_suffix: std::env::var_os("SIMPLE_BACKUP_SUFFIX"),
+        posixly_correct: std::env::var_os("POSIXLY_CORRECT").is_some(),
+    };
+    match request::read(args, &environment) {
+        Ok(Asked::Copy(request)) => copy(*request),
+        Ok(Asked::Help) => answer(&usage::help()),
+        Ok(Asked::Version) => answer(concat!("cp (filecopy) ", env!("CARGO_PKG_VERSION"), "\n")),
+        Err(usage) => {
+            say(&usage.to_string());
+            if usage.hint {
+                streams::notice("Try 'cp --help' for more information.");
+            }
+            ExitStatus::Failed.into()
+        }
+    }
+}
+
+/// Copies, telling what happens as it happens.
+fn copy(request: Request) -> ExitCode {
+    for warning in &request.warnings {
+        say(warning);
+    }
+    let (sender, events) = bounded(QUEUE_LEN);
+    let asker = Arc::new(Asker::default());
+    let mut engine = Engine::new(request.options.clone(), sender, None);
+    if request.asks {
+        engine.ask(Arc::clone(&asker));
+    }
+    let engine = Arc::new(engine);
+    let progress = Arc::new(Progress::default());
+    if let Err(error) = watch_signals(&engine, &progress, &asker) {
+        exit::report("cp", &error);
+        return ExitStatus::Failed.into();
+    }
+    let mut teller = Teller::default();
+    let is_done = std::thread::scope(|scope| {
+        let progress = &progress;
+        // The thread owns the engine, and with it the other end of the channel: that the channel ends means that all is done.
+        let worker = scope.spawn(move || jobs::run(&engine, &request, progress));
+        teller.tell_all(&events);
+        worker.join()
+    });
+    if is_done.is_err() {
+        say("ended by an internal fault");
+    }
+    match is_done {
+        Ok(Done::All) if progress.is_cancelled() => ExitStatus::Interrupted.into(),
+        Ok(Done::All) if !teller.has_failed => ExitStatus::Success.into(),
+        _ if progress.is_cancelled() => ExitStatus::Interrupted.into(),
+        _ => ExitStatus::Failed.into(),
+    }
+}
+
+/// The first signal stops the copy and lets it clear up; the second, or the first while a question is open, ends the program.
+fn watch_signals(engine: &Arc<Engine>, progress: &Arc<Progress>, asker: &Arc<Asker>) -> io::Result<()> {
+    let shutdown = Shutdown::install()?;
+    let (engine, progress, asker) = (Arc::downgrade(engine), Arc::clone(progress), Arc::clone(asker));
+    std::thread::Builder::new().name("second Ctrl-C".into()).spawn(move || {
+        for _ in shutdown.events() {
+            if progress.is_cancelled() || asker.is_waiting() {
+                if let Some(engine) = engine.upgrade() {
+                    engine.abandon();
+                }
+                exit::now(ExitStatus::Interrupted);
+            }
+            progress.cancel();
+        }
+    })?;
+    Ok(())
+}
+
+/// Tells events as `cp` would.
+#[derive(Debug, Default)]
+struct Teller {
+    /// Lines for stdout that are not written yet.
+    pending: String,
+    has_failed: bool,
+}
+
+impl Teller {
+    fn tell_all(&mut self, events: &Receiver<Event>) {
+        loop {
+            let event = match events.try_recv() {
+                Ok(event) => event,
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {
+                    // What was told must not wait for what comes next.
+                    self.flush();
+                    let Ok(event) = events.recv() else { break };
+                    event
+                }
+            };
+            self.tell(&event);
+        }
+        self.flush();
+    }
+
+    fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Failed(_, error) => {
+                self.has_failed = true;
+                self.flush();
+                say(&describe(error));
+            }
+            Event::Entry { action: Action::Skipped, .. } => {}
+            Event::Entry { action: Action::Removed, destination, .. } => {
+                self.line(&format!("removed {}", quote::always(destination)));
+            }
+            Event::Entry { source, destination, .. } => {
+                self.line(&format!("{} -> {}", quote::always(source), quote::always(destination)));
+            }
+            // What filecopy would mention, such as a source that grew, cp passes over.
+            Event::Notice(..) | Event::Started(_) | Event::Finished(..) => {}
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.pending.push_str(line);
+        self.pending.push('\n');
+        if self.pending.len() >= BATCH_LEN {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.pending.is_empty()
+            && let Err(error) = streams::answer(&std::mem::take(&mut self.pending))
+        {
+            self.has_failed = true;
+            say(&format!("write error: {}", system_words(&error)));
+        }
+    }
+}
+
+/// An error in one line: what was being done to what, and what the system said.
+fn describe(error: &Error) -> String {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {}", system_words(cause)))
+}
+
+/// The system's words for an error, as every other tool shows them: "No such file or directory".
+fn system_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let code = error.raw_os_error().map(|code| format!(" (os error {code})"));
+    code.and_then(|code| text.strip_suffix(&code)).unwrap_or(&text).to_owned()
+}
+
+fn say(message: &str) {
+    streams::notice(&format!("cp: {message}"));
+}
+
+fn answer(text: &str) -> ExitCode {
+    match streams::answer(text) {
+        Ok(()) => ExitStatus::Success.into(),
+        Err(error) => {
+            say(&format!("write error: {}", system_words(&error)));
+            ExitStatus::Failed.into()
+        }
+    }
+}

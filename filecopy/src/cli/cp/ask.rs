@@ -1,0 +1,86 @@
+//! Asks the person at the keyboard before a file is replaced (`-i`).
+//!
+//! The question goes to stderr and the answer comes from stdin, terminal or not; `y` at its beginning means yes, anything
+//! else, the end of input included, means no.
+
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use common::quote;
+use filecopy::engine::{Ask, Obstacle};
+
+/// Who is asked.
+#[derive(Debug, Default)]
+pub(super) struct Asker {
+    /// Whether a question is open, so that Ctrl-C must not wait for its answer.
+    is_waiting: AtomicBool,
+}
+
+impl Asker {
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_waiting.load(Relaxed)
+    }
+}
+
+impl Ask for Asker {
+    fn may_replace(&self, destination: &Path, obstacle: Obstacle) -> bool {
+        self.is_waiting.store(true, Relaxed);
+        let answer = ask(&question(destination, obstacle));
+        self.is_waiting.store(false, Relaxed);
+        answer.is_ok_and(|line| matches!(line.first(), Some(b'y' | b'Y')))
+    }
+}
+
+fn ask(question: &str) -> io::Result<Vec<u8>> {
+    io::stderr().lock().write_all(question.as_bytes())?;
+    let mut line = Vec::new();
+    io::stdin().lock().read_until(b'\n', &mut line)?;
+    Ok(line)
+}
+
+fn question(destination: &Path, obstacle: Obstacle) -> String {
+    let name = quote::always(destination);
+    match obstacle {
+        Obstacle::None => format!("cp: overwrite {name}? "),
+        Obstacle::Removed { mode } => {
+            format!("cp: replace {name}, overriding mode {mode:04o} ({})? ", letters(mode))
+        }
+        Obstacle::Unwritable { mode } => {
+            format!("cp: unwritable {name} (mode {mode:04o}, {}); try anyway? ", letters(mode))
+        }
+    }
+}
+
+/// Permission bits as `ls` shows them: `rw-r--r--`.
+fn letters(mode: u32) -> String {
+    let special = [(0o4000, 0o100, 's', 'S'), (0o2000, 0o010, 's', 'S'), (0o1000, 0o001, 't', 'T')];
+    let letter = |at: u32| {
+        let bit = 1 << (8 - at);
+        let is_set = mode & bit != 0;
+        match special.iter().find(|(power, place, ..)| *place == bit && mode & power != 0) {
+            Some((.., with, without)) => if is_set { *with } else { *without },
+            None if is_set => ['r', 'w', 'x'][at as usize % 3],
+            None => '-',
+        }
+    };
+    (0..9).map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_cps() {
+        let rows = [
+            (Obstacle::None, "cp: overwrite 'd'? "),
+            (Obstacle::Removed { mode: 0o444 }, "cp: replace 'd', overriding mode 0444 (r--r--r--)? "),
+            (Obstacle::Unwritable { mode: 0o4511 }, "cp: unwritable 'd' (mode 4511, r-s--x--x); try anyway? "),
+            (Obstacle::Unwritable { mode: 0o1602 }, "cp: unwritable 'd' (mode 1602, rw-----wT); try anyway? "),
+        ];
+        for (obstacle, expected) in rows {
+            assert_eq!(question(Path::new("d"), obstacle), expected);
+        }
+    }
+}

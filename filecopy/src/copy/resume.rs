@@ -1,0 +1,213 @@
+//! `--resume`: what an interrupted copy leaves, and how the next one takes it up.
+//!
+//! Beside the destination stand two files whose names come from its name alone: the partial copy, and a
+//! map of text lines:
+//!
+//! ```text
+//! filecopy resume 1
+//! source DEV INO SIZE MODIFIED CHANGED RANGE_LEN
+//! START BLAKE3            one line for each range in place
+//! ```
+//!
+//! Rule: nothing is trusted by size or time alone. The map counts only for the very source it names
+//! (device, inode, size, both times), and a range counts only when it still has the hash in the map.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::{Mutex, PoisonError};
+
+use crate::config::Resume;
+use crate::error::{Doing, Error};
+use crate::place::Spot;
+use crate::plan;
+use crate::run::Run;
+use crate::sys::{self, Dir, Kind, Span, Stat};
+
+use super::attrs;
+use super::hash::{self, Hash};
+use super::stage::Made;
+
+/// A map longer than this is not ours (bytes): it allows files of 1.4 TB at the default range.
+const MAX_MAP_LEN: u64 = 12 << 20;
+
+/// The ranges of a partial copy that are in place.
+#[derive(Debug)]
+pub(super) struct Map {
+    partial_name: OsString,
+    map_name: OsString,
+    /// Found in place when the copy began, by their first byte.
+    known: BTreeMap<u64, Hash>,
+    file: Mutex<Notes>,
+}
+
+#[derive(Debug)]
+struct Notes {
+    file: File,
+    count: usize,
+}
+
+impl Map {
+    pub(super) fn partial_name(&self) -> &OsStr {
+        &self.partial_name
+    }
+
+    /// The hash of a range that was found in place.
+    pub(super) fn has(&self, span: Span) -> Option<Hash> {
+        self.known.get(&span.start).copied()
+    }
+
+    /// Notes that a range is in place.
+    pub(super) fn note(&self, span: Span, hash: Hash) -> io::Result<()> {
+        let mut notes = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.count += 1;
+        notes.file.write_all(line(span.start, &hash).as_bytes())
+    }
+
+    /// Removes the map of a copy that is whole.
+    pub(super) fn remove(&self, folder: &Dir) {
+        // The copy has its name already; a map left behind names a partial file that is gone and is never trusted.
+        drop(folder.remove(&self.map_name));
+    }
+
+    /// Removes partial copy and map if no range was finished, so that a failed copy leaves nothing useless.
+    pub(super) fn remove_if_worthless(&self, folder: &Dir) {
+        if self.file.lock().unwrap_or_else(PoisonError::into_inner).count == 0 {
+            drop(folder.remove(&self.partial_name));
+            drop(folder.remove(&self.map_name));
+        }
+    }
+}
+
+/// Opens the partial copy for `spot`, with what of it can be trusted, or begins one.
+pub(super) fn open(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat, mode: u32) -> io::Result<(File, Map)> {
+    let stem = blake3::hash(spot.destination_name.as_encoded_bytes()).to_hex();
+    let partial_name = OsString::from(format!(".filecopy-{}.part", &stem[..16]));
+    let map_name = OsString::from(format!(".filecopy-{}.map", &stem[..16]));
+    let header = header(run, source);
+    let (file, known) = match folder.open_both(&partial_name) {
+        Ok(file) if is_ours(&file) => {
+            let known = read_map(folder, &map_name, &header).unwrap_or_default();
+            let known = trusted(run, &file, source.size, known);
+            if known.is_empty() {
+                file.set_len(0)?;
+            }
+            (file, known)
+        }
+        _ => {
+            drop(folder.remove(&partial_name));
+            (folder.create(&partial_name, mode & 0o700 | 0o600)?, BTreeMap::new())
+        }
+    };
+    drop(folder.remove(&map_name));
+    let mut map = folder.create(&map_name, 0o600)?;
+    let mut text = header;
+    for (start, hash) in &known {
+        text.push_str(&line(*start, hash));
+    }
+    map.write_all(text.as_bytes())?;
+    let notes = Notes { file: map, count: known.len() };
+    Ok((file, Map { partial_name, map_name, known, file: Mutex::new(notes) }))
+}
+
+/// With `--resume`: whether the destination has the source's content already, compared byte by byte. Its metadata is brought up to date.
+pub(super) fn is_there_already(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    source: &File,
+    stat: &Stat,
+    existing: &Stat,
+) -> Result<bool, Error> {
+    if run.options.resume == Resume::No || existing.kind != Kind::File || existing.size != stat.size {
+        return Ok(false);
+    }
+    let opened = spot.pair.destination().and_then(|folder| folder.open_file(spot.destination_name, spot.links, false));
+    let Ok(copy) = opened else { return Ok(false) };
+    let whole = Span { start: 0, end: stat.size };
+    let ours = hash::of(run, source, whole).map_err(|cause| Error::io(Doing::Read, spot.source(), cause))?;
+    if hash::of(run, &copy, whole).is_ok_and(|theirs| theirs == ours) && !run.progress.is_cancelled() {
+        run.progress.bytes.fetch_add(stat.size, std::sync::atomic::Ordering::Relaxed);
+        attrs::keep(run, spot, source, &copy, stat, Made::Kept)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// The ranges of the map that still have their hash.
+fn trusted(run: &Run<'_>, file: &File, size: u64, known: BTreeMap<u64, Hash>) -> BTreeMap<u64, Hash> {
+    let range_len = plan::range_len(run.options);
+    known
+        .into_iter()
+        .filter(|(start, hash)| {
+            let span = Span { start: *start, end: start.saturating_add(range_len).min(size) };
+            start % range_len == 0 && *start < size && hash::of(run, file, span).is_ok_and(|found| found == *hash)
+        })
+        .collect()
+}
+
+/// A partial copy is a regular file of this user with one name; anything else under its name was put there by somebody.
+fn is_ours(file: &File) -> bool {
+    sys::stat(file).is_ok_and(|stat| stat.kind == Kind::File && stat.names == 1)
+}
+
+fn header(run: &Run<'_>, source: &Stat) -> String {
+    let Stat { id, size, modified, changed, .. } = source;
+    format!(
+        "filecopy resume 1\nsource {} {} {size} {}.{:09} {}.{:09} {}\n",
+        id.dev,
+        id.ino,
+        modified.secs,
+        modified.nanos,
+        changed.secs,
+        changed.nanos,
+        plan::range_len(run.options)
+    )
+}
+
+fn line(start: u64, hash: &Hash) -> String {
+    format!("{start} {}\n", blake3::Hash::from_bytes(*hash).to_hex())
+}
+
+fn read_map(folder: &Dir, name: &OsStr, header: &str) -> io::Result<BTreeMap<u64, Hash>> {
+    let file = folder.open_file(name, sys::Links::Keep, false)?;
+    let mut text = String::new();
+    file.take(MAX_MAP_LEN).read_to_string(&mut text)?;
+    Ok(parse_map(&text, header))
+}
+
+/// The ranges a map lists, none if it is of another source. A line cut short by a crash is passed over.
+fn parse_map(text: &str, header: &str) -> BTreeMap<u64, Hash> {
+    let Some(lines) = text.strip_prefix(header) else { return BTreeMap::new() };
+    lines
+        .split_inclusive('\n')
+        .filter_map(|line| {
+            let (start, hash) = line.strip_suffix('\n')?.split_once(' ')?;
+            Some((start.parse().ok()?, *blake3::Hash::from_hex(hash).ok()?.as_bytes()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_are_read_back_and_never_beyond_doubt() {
+        let header = "filecopy resume 1\nsource 1 2 3 4.000000005 6.000000007 10485760\n";
+        let (first, second) = ([1; 32], [2; 32]);
+        let lines = line(0, &first) + &line(10_485_760, &second);
+        let whole = BTreeMap::from([(0, first), (10_485_760, second)]);
+        let cases: [(&str, String, BTreeMap<u64, Hash>); 6] = [
+            ("whole", format!("{header}{lines}"), whole.clone()),
+            ("no ranges yet", header.to_owned(), BTreeMap::new()),
+            ("another source", format!("{}{lines}", header.replace('5', "6")), BTreeMap::new()),
+            ("last line cut", format!("{header}{}", &lines[..lines.len() - 1]), BTreeMap::from([(0, first)])),
+            ("a line of rubbish", format!("{header}x y\n{lines}"), whole),
+            ("empty", String::new(), BTreeMap::new()),
+        ];
+        for (name, text, expected) in cases {
+            assert_eq!(parse_map(&text, header), expected, "{name}");
+        }
+    }
+}

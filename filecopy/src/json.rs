@@ -1,0 +1,373 @@
+//! `--json`: what happens, as one JSON object a line. Pure.
+//!
+//! Every object has `event`, and `time`: seconds since the program started.
+//!
+//! | `event` | further members |
+//! |---|---|
+//! | `started` | `job`, `source`, `destination` |
+//! | `entry` | `job`, `action`, `source`, `destination`, `size`; with `--verbose` and `--dry-run` only |
+//! | `progress` | the numbers; `total_bytes`, `total_files`, `percent`, `bytes_per_sec`, `remaining_secs`, each `null` until it can be told; at most five a second |
+//! | `notice`, `failed` | `job` (`null` where no job could be made), `message` |
+//! | `finished` | `job`, `outcome`, `source`, `destination`, the numbers |
+//! | `summary` | `outcome`, the numbers; the last line of every run that began |
+//!
+//! *The numbers* are `bytes`, `files`, `folders`, `cloned`, `skipped`, `removed` and `failed`, as in [`Tally`]. An
+//! `action` is `copied`, `cloned`, `linked`, `made`, `folder`, `skipped` or `removed`; an `outcome` is `complete`, `failed` or
+//! `cancelled`. A name that is not UTF-8 is given twice: as text with U+FFFD for what is none, and exactly, in
+//! `source_bytes` or `destination_bytes`, two hexadecimal digits a byte.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use common::exit::{ExitStatus, describe};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::job::{Action, Event, JobId, Outcome, Tally};
+use crate::progress::{Meter, Totals};
+
+/// The line of one event, without its line ending.
+#[must_use]
+pub fn event(time: Duration, event: &Event) -> String {
+    let body = match event {
+        Event::Started(job) => Body::Started {
+            job: job.id.0,
+            source: Name::of(&job.source, "source"),
+            destination: Name::of(&job.destination, "destination"),
+        },
+        Event::Entry {
+            job,
+            action,
+            source,
+            destination,
+            bytes,
+        } => Body::Entry {
+            job: job.0,
+            action: action_word(*action),
+            source: Name::of(source, "source"),
+            destination: Name::of(destination, "destination"),
+            size: *bytes,
+        },
+        Event::Notice(job, error) => Body::Notice {
+            job: job.0,
+            message: describe(error),
+        },
+        Event::Failed(job, error) => Body::Failed {
+            job: Some(job.0),
+            message: describe(error),
+        },
+        Event::Finished(job, outcome, tally) => Body::Finished {
+            job: job.id.0,
+            outcome: outcome_word(*outcome),
+            source: Name::of(&job.source, "source"),
+            destination: Name::of(&job.destination, "destination"),
+            numbers: (*tally).into(),
+        },
+    };
+    encode(time, &body)
+}
+
+/// The line of a source for which no job could be made, or of a job that could not be started.
+#[must_use]
+pub fn refused(time: Duration, job: Option<JobId>, error: &Error) -> String {
+    encode(
+        time,
+        &Body::Failed {
+            job: job.map(|job| job.0),
+            message: describe(error),
+        },
+    )
+}
+
+/// The line of how far all jobs have come.
+#[must_use]
+pub fn progress(time: Duration, tally: Tally, totals: Option<Totals>, meter: &Meter) -> String {
+    encode(
+        time,
+        &Body::Progress {
+            numbers: tally.into(),
+            total_bytes: totals.map(|totals| totals.bytes),
+            total_files: totals.map(|totals| totals.files),
+            percent: meter.share(),
+            bytes_per_sec: meter.bytes_per_sec(),
+            remaining_secs: meter.remaining().map(|left| left.as_secs_f64()),
+        },
+    )
+}
+
+/// The last line.
+#[must_use]
+pub fn summary(time: Duration, tally: Tally, status: ExitStatus) -> String {
+    let outcome = match status {
+        ExitStatus::Success => "complete",
+        ExitStatus::Failed | ExitStatus::Usage => "failed",
+        ExitStatus::Interrupted => "cancelled",
+    };
+    encode(
+        time,
+        &Body::Summary {
+            outcome,
+            numbers: tally.into(),
+        },
+    )
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: f64,
+    #[serde(flatten)]
+    body: &'a Body<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Body<'a> {
+    Started {
+        job: u32,
+        #[serde(flatten)]
+        source: Name<'a>,
+        #[serde(flatten)]
+        destination: Name<'a>,
+    },
+    Entry {
+        job: u32,
+        action: &'static str,
+        #[serde(flatten)]
+        source: Name<'a>,
+        #[serde(flatten)]
+        destination: Name<'a>,
+        size: u64,
+    },
+    Progress {
+        #[serde(flatten)]
+        numbers: Numbers,
+        total_bytes: Option<u64>,
+        total_files: Option<u64>,
+        percent: Option<u64>,
+        bytes_per_sec: Option<u64>,
+        remaining_secs: Option<f64>,
+    },
+    Notice {
+        job: u32,
+        message: String,
+    },
+    Failed {
+        job: Option<u32>,
+        message: String,
+    },
+    Finished {
+        job: u32,
+        outcome: &'static str,
+        #[serde(flatten)]
+        source: Name<'a>,
+        #[serde(flatten)]
+        destination: Name<'a>,
+        #[serde(flatten)]
+        numbers: Numbers,
+    },
+    Summary {
+        outcome: &'static str,
+        #[serde(flatten)]
+        numbers: Numbers,
+    },
+}
+
+#[derive(Serialize)]
+struct Numbers {
+    bytes: u64,
+    files: u64,
+    folders: u64,
+    cloned: u64,
+    skipped: u64,
+    removed: u64,
+    failed: u64,
+}
+
+impl From<Tally> for Numbers {
+    fn from(tally: Tally) -> Self {
+        let Tally {
+            bytes,
+            files,
+            folders,
+            cloned,
+            skipped,
+            removed,
+            failed,
+        } = tally;
+        Self {
+            bytes,
+            files,
+            folders,
+            cloned,
+            skipped,
+            removed,
+            failed,
+        }
+    }
+}
+
+/// A name as one member, or as two when it is not text.
+struct Name<'a> {
+    path: &'a Path,
+    member: &'static str,
+}
+
+impl<'a> Name<'a> {
+    const fn of(path: &'a Path, member: &'static str) -> Self {
+        Self { path, member }
+    }
+}
+
+impl Serialize for Name<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(self.member, &self.path.to_string_lossy())?;
+        if self.path.to_str().is_none() {
+            map.serialize_entry(&format!("{}_bytes", self.member), &hex(self.path))?;
+        }
+        map.end()
+    }
+}
+
+fn hex(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+            let pushed = write!(hex, "{byte:02x}");
+            debug_assert!(pushed.is_ok(), "writing to a String cannot fail");
+            hex
+        })
+}
+
+const fn action_word(action: Action) -> &'static str {
+    match action {
+        Action::Copied => "copied",
+        Action::Cloned => "cloned",
+        Action::Linked => "linked",
+        Action::Made => "made",
+        Action::Folder => "folder",
+        Action::Skipped => "skipped",
+        Action::Removed => "removed",
+    }
+}
+
+const fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Complete => "complete",
+        Outcome::Failed(_) => "failed",
+        Outcome::Cancelled => "cancelled",
+    }
+}
+
+fn encode(time: Duration, body: &Body<'_>) -> String {
+    // Milliseconds: more digits than that say nothing about a copy.
+    let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+    let line = Line {
+        time: f64::from(millis) / 1000.0,
+        body,
+    };
+    serde_json::to_string(&line).expect("a line holds only text and numbers under text keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Job;
+
+    const TIME: Duration = Duration::from_millis(1520);
+
+    fn job() -> Job {
+        Job {
+            id: JobId(1),
+            source: "a \"b\"".into(),
+            destination: "c\nd".into(),
+        }
+    }
+
+    const TALLY: Tally = Tally {
+        bytes: 1,
+        files: 2,
+        folders: 3,
+        cloned: 4,
+        skipped: 5,
+        removed: 6,
+        failed: 7,
+    };
+    const NUMBERS: &str =
+        r#""bytes":1,"files":2,"folders":3,"cloned":4,"skipped":5,"removed":6,"failed":7"#;
+
+    #[test]
+    fn events() {
+        let check = |happened: &Event, expected: &str| {
+            assert_eq!(
+                event(TIME, happened),
+                format!(r#"{{"time":1.52,{expected}}}"#)
+            );
+        };
+        let names = r#""source":"a \"b\"","destination":"c\nd""#;
+        check(
+            &Event::Started(job()),
+            &format!(r#""event":"started","job":1,{names}"#),
+        );
+        check(
+            &Event::Entry {
+                job: JobId(1),
+                action: Action::Copied,
+                source: "a/x".into(),
+                destination: "c/x".into(),
+                bytes: 9,
+            },
+            r#""event":"entry","job":1,"action":"copied","source":"a/x","destination":"c/x","size":9"#,
+        );
+        let error = || Error::Cycle { path: "l".into() };
+        let message = r#""message":"cannot copy cyclic symbolic link 'l'""#;
+        check(
+            &Event::Notice(JobId(1), error()),
+            &format!(r#""event":"notice","job":1,{message}"#),
+        );
+        check(
+            &Event::Failed(JobId(1), error()),
+            &format!(r#""event":"failed","job":1,{message}"#),
+        );
+        check(
+            &Event::Finished(job(), Outcome::Failed(7), TALLY),
+            &format!(r#""event":"finished","job":1,"outcome":"failed",{names},{NUMBERS}"#),
+        );
+        assert_eq!(
+            refused(TIME, None, &error()),
+            format!(r#"{{"time":1.52,"event":"failed","job":null,{message}}}"#)
+        );
+    }
+
+    #[test]
+    fn progress_and_summary() {
+        let mut meter = Meter::default();
+        meter.observe(Duration::ZERO, TALLY, None);
+        assert_eq!(
+            progress(TIME, TALLY, None, &meter),
+            format!(
+                r#"{{"time":1.52,"event":"progress",{NUMBERS},"total_bytes":null,"total_files":null,"percent":null,"bytes_per_sec":null,"remaining_secs":null}}"#
+            ),
+        );
+        assert_eq!(
+            summary(TIME, TALLY, ExitStatus::Failed),
+            format!(r#"{{"time":1.52,"event":"summary","outcome":"failed",{NUMBERS}}}"#),
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text() {
+        use std::os::unix::ffi::OsStrExt;
+        let source = Path::new(std::ffi::OsStr::from_bytes(b"a\xff")).to_owned();
+        let started = Event::Started(Job { source, ..job() });
+        let line = event(TIME, &started);
+        assert!(
+            line.contains("\"source\":\"a\u{fffd}\",\"source_bytes\":\"61ff\",\"destination\":"),
+            "{line}"
+        );
+    }
+}

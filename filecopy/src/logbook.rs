@@ -1,0 +1,96 @@
+//! The log of a run: the [`Journal`]'s lines, written as they come. A driver: it owns the file and asks the clock.
+//!
+//! However a run ends, dropping the logbook writes the end lines that are missing and waits until everything is in the file.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use common::clock::Clock;
+use common::exit;
+use common::linelog::{LineLog, LineSink, OpenLogError};
+
+use crate::config::Mode;
+use crate::job::Event;
+use crate::journal::{Journal, StoppedBy};
+use crate::session::{DEFAULT_LOG, LogChoice, Session};
+
+/// Writes starts and ends down.
+#[derive(Debug)]
+pub(crate) struct Logbook {
+    journal: Journal,
+    log: Option<LineLog>,
+    clock: Clock,
+}
+
+/// A logbook that the loop over events and the second Ctrl-C both reach.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedLogbook(Arc<Mutex<Logbook>>);
+
+impl Logbook {
+    /// Opens the log of a run. A dry run has none.
+    ///
+    /// # Errors
+    /// When a log that was asked for by name cannot be written; the default one is only missed.
+    pub(crate) fn open(session: &Session) -> Result<Self, OpenLogError> {
+        let sink = |path| LineSink::File { path, mode: 0o666 };
+        let log = match &session.log {
+            _ if session.options.mode == Mode::DryRun => None,
+            LogChoice::None => None,
+            LogChoice::File(path) => Some(LineLog::open(sink(path.clone()))?),
+            LogChoice::Default => LineLog::open(sink(DEFAULT_LOG.into()))
+                .inspect_err(|error| exit::report(session.program, error))
+                .ok(),
+        };
+        Ok(Self {
+            journal: Journal::new(session.options.detail),
+            log,
+            clock: session.clock,
+        })
+    }
+
+    /// The open file, which a copy must not overwrite.
+    pub(crate) fn identity(&self) -> Option<(u64, u64)> {
+        self.log.as_ref().and_then(LineLog::identity)
+    }
+
+    /// Makes it reachable from several threads.
+    pub(crate) fn share(self) -> SharedLogbook {
+        SharedLogbook(Arc::new(Mutex::new(self)))
+    }
+
+    /// Writes down what an event leaves.
+    pub(crate) fn record(&mut self, event: &Event) {
+        let lines = self.journal.record(self.clock.elapsed(), event);
+        self.write(lines);
+    }
+
+    /// Copies cancelled from now on are told to have been stopped by `who`.
+    pub(crate) fn stopped_by(&mut self, who: StoppedBy) {
+        self.journal.stopped_by(who);
+    }
+
+    /// Writes the missing end lines and waits until all lines are in the file.
+    pub(crate) fn close(&mut self) {
+        let lines = self.journal.close(self.clock.elapsed());
+        self.write(lines);
+        // Lost lines are told by the log itself; the copies stand without them.
+        let _ = self.log.take().map(LineLog::close);
+    }
+
+    fn write(&self, lines: Vec<String>) {
+        let Some(log) = &self.log else { return };
+        lines.into_iter().for_each(|line| log.line(line));
+    }
+}
+
+impl Drop for Logbook {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl SharedLogbook {
+    /// The logbook, once no one else uses it.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Logbook> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

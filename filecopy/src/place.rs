@@ -1,0 +1,232 @@
+//! Where an entry stands: the open folders on both sides, and the names that lead there.
+//!
+//! A [`Place`] is names alone and costs no descriptor; a [`Pair`] is two open folders. A [`Folder`] joins
+//! them, and may close its pair when descriptors are scarce: whoever needs it opens it again along the
+//! place's names from the job's roots, and refuses if something else stands there by then.
+//!
+//! Rule: nothing below a root is ever reached by a path string; paths exist for people only.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::filter::Patterns;
+use crate::sys::{Dir, FileId, Links, Owner};
+
+/// The way from a job's roots to one folder.
+#[derive(Debug)]
+pub(crate) struct Place {
+    parent: Option<Arc<Self>>,
+    /// A root's whole path as the user named it; below, the name on both sides.
+    source: OsString,
+    /// A root's whole path; unused below.
+    destination: OsString,
+    /// What stood there when it was first opened.
+    pub(crate) source_id: Option<FileId>,
+    pub(crate) destination_id: Option<FileId>,
+    pub(crate) depth: usize,
+    /// Whether this run made the destination folder, so that every entry it has is of this run too.
+    pub(crate) fresh: bool,
+}
+
+impl Place {
+    /// The place of a job's roots.
+    pub(crate) fn root(source: PathBuf, destination: PathBuf) -> Self {
+        Self {
+            parent: None,
+            source: source.into_os_string(),
+            destination: destination.into_os_string(),
+            source_id: None,
+            destination_id: None,
+            depth: 0,
+            fresh: false,
+        }
+    }
+
+    /// The place of a folder in this one.
+    pub(crate) fn child(self: &Arc<Self>, name: OsString, fresh: bool) -> Self {
+        Self {
+            parent: Some(Arc::clone(self)),
+            source: name,
+            destination: OsString::new(),
+            source_id: None,
+            destination_id: None,
+            depth: self.depth + 1,
+            fresh,
+        }
+    }
+
+    /// The same place, with what was found there.
+    pub(crate) fn found(mut self, source: FileId, destination: Option<FileId>) -> Self {
+        self.source_id = Some(source);
+        self.destination_id = destination;
+        self
+    }
+
+    /// Path of the source folder, for people.
+    pub(crate) fn source(&self) -> PathBuf {
+        let (root, names) = self.names();
+        names.into_iter().rev().fold(PathBuf::from(&root.source), |path, name| path.join(name))
+    }
+
+    /// Path of the destination folder, for people.
+    pub(crate) fn destination(&self) -> PathBuf {
+        let (root, names) = self.names();
+        names.into_iter().rev().fold(PathBuf::from(&root.destination), |path, name| path.join(name))
+    }
+
+    /// Path below the roots, for filters.
+    pub(crate) fn below_root(&self) -> PathBuf {
+        self.names().1.into_iter().rev().collect()
+    }
+
+    /// Opens the destination folder anew from the job's roots.
+    pub(crate) fn open_destination(&self, root: &Pair) -> io::Result<Option<Dir>> {
+        let mut folder: Option<Dir> = None;
+        for name in self.names().1.into_iter().rev() {
+            folder = Some(folder.as_ref().map_or_else(|| root.destination(), Ok)?.child(name, Links::Keep)?);
+        }
+        Ok(folder)
+    }
+
+    /// Whether this folder or one around it has this identity: a followed link led in a circle.
+    pub(crate) fn is_inside(&self, source: FileId) -> bool {
+        self.chain().any(|place| place.source_id == Some(source))
+    }
+
+    /// This place and those around it, outwards.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |place| place.parent.as_deref())
+    }
+
+    /// The root, and the names from here outwards to it.
+    fn names(&self) -> (&Self, Vec<&OsStr>) {
+        let mut names = Vec::with_capacity(self.depth);
+        let mut root = self;
+        while let Some(parent) = root.parent.as_deref() {
+            names.push(root.source.as_os_str());
+            root = parent;
+        }
+        (root, names)
+    }
+}
+
+impl Drop for Place {
+    // Dropping a chain link by link: the default would recurse once a level and overflow the stack in very deep trees.
+    fn drop(&mut self) {
+        let mut next = self.parent.take();
+        while let Some(mut place) = next.and_then(Arc::into_inner) {
+            next = place.parent.take();
+        }
+    }
+}
+
+/// An open source folder and the open destination folder its entries go to.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) source: Dir,
+    /// None in a dry run where the folder does not exist.
+    pub(crate) destination: Option<Dir>,
+    /// File systems of both.
+    pub(crate) devices: (u64, u64),
+    /// Whether new entries receive an access control list from the folder.
+    pub(crate) default_acl: bool,
+    /// Who owns files made in the destination, learnt from the first one.
+    pub(crate) gives: OnceLock<Owner>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Pair {
+    /// Joins two open folders; `open` counts the pairs that are.
+    pub(crate) fn new(source: Dir, destination: Option<Dir>, devices: (u64, u64), open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Relaxed);
+        let default_acl = destination.as_ref().is_some_and(Dir::has_default_acl);
+        Self { source, destination, devices, default_acl, gives: OnceLock::new(), open: Arc::clone(open) }
+    }
+
+    /// The destination folder.
+    pub(crate) fn destination(&self) -> io::Result<&Dir> {
+        self.destination.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A folder in work.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    pub(crate) place: Arc<Place>,
+    /// Patterns of `.gitignore` files from here outwards.
+    pub(crate) patterns: Option<Arc<Patterns>>,
+    pair: Mutex<Option<Arc<Pair>>>,
+}
+
+impl Folder {
+    pub(crate) fn new(place: Arc<Place>, patterns: Option<Arc<Patterns>>, pair: Arc<Pair>) -> Self {
+        Self { place, patterns, pair: Mutex::new(Some(pair)) }
+    }
+
+    /// Closes the pair; [`Folder::pair`] opens it again.
+    pub(crate) fn close(&self) {
+        *self.pair.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The open pair, opened again from `root` if it was closed.
+    pub(crate) fn pair(&self, root: &Pair) -> io::Result<Arc<Pair>> {
+        if let Some(pair) = &*self.pair.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Arc::clone(pair));
+        }
+        let (_, names) = self.place.names();
+        let (mut source, mut destination) = (None, None);
+        for name in names.into_iter().rev() {
+            source = Some(source.as_ref().unwrap_or(&root.source).child(name, Links::Keep)?);
+            if let Some(around) = destination.as_ref().or(root.destination.as_ref()) {
+                destination = around.child(name, Links::Keep).ok();
+            }
+        }
+        let source = source.ok_or(io::ErrorKind::NotFound)?;
+        let found = crate::sys::stat(&source)?.id;
+        let found_destination = destination.as_ref().map(crate::sys::stat).transpose()?.map(|stat| stat.id);
+        if self.place.source_id != Some(found) || self.place.destination_id != found_destination {
+            return Err(io::Error::other("the folder was moved while it was copied"));
+        }
+        let devices = (found.dev, found_destination.map_or(0, |id| id.dev));
+        Ok(Arc::new(Pair::new(source, destination, devices, &root.open)))
+    }
+}
+
+/// One entry to copy: an open pair of folders and the entry's name in each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot<'a> {
+    pub(crate) pair: &'a Arc<Pair>,
+    pub(crate) place: &'a Arc<Place>,
+    pub(crate) source_name: &'a OsStr,
+    pub(crate) destination_name: &'a OsStr,
+    /// Whether this is what the user named, and `place` is its own and not its folder's.
+    pub(crate) is_root: bool,
+    /// Whether links are followed for this entry.
+    pub(crate) links: Links,
+}
+
+impl Spot<'_> {
+    /// Path of the source, for people.
+    pub(crate) fn source(&self) -> PathBuf {
+        if self.is_root { self.place.source() } else { self.place.source().join(self.source_name) }
+    }
+
+    /// Path of the destination, for people.
+    pub(crate) fn destination(&self) -> PathBuf {
+        if self.is_root { self.place.destination() } else { self.place.destination().join(self.destination_name) }
+    }
+
+    /// Whether the destination folder was made by this run.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.is_root && self.place.fresh
+    }
+}

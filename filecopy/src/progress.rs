@@ -1,0 +1,458 @@
+//! How far a copy has come, as one line of text. Pure: it is told the numbers and the time.
+//!
+//! ```text
+//!  42%  1.2 GiB of 2.9 GiB  310 files  812.0 MiB/s  0:03 left  usr/share/doc/notes
+//!  1.2 GiB  310 files  812.0 MiB/s  usr/share/doc/notes        (until the totals are known)
+//! ```
+//!
+//! What it promises:
+//! - The share never goes back and is never 100 %: the end of a copy is told by its summary, not by this line.
+//! - A share and a remaining time are shown only when the totals are known; nothing is guessed.
+//! - The rate is that of the last [`WINDOW`], so a copy that stalls is seen to stall.
+//! - The line is never wider than it may be: parts are left out, the least telling first.
+//!
+//! When a line is worth showing at all, and how often, is the driver's business.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::Duration;
+
+use common::quote::plain;
+use common::units::{ByteSize, clock_time, rate};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::job::Tally;
+
+/// The time over which the rate is taken: long enough to be read, short enough to be of now.
+pub const WINDOW: Duration = Duration::from_secs(5);
+
+/// What one entry is worth in bytes when shares are taken. Creating a small file costs about as much time as
+/// writing this many bytes of a big one (20 µs at 4 GiB/s), so trees of both move evenly.
+const ENTRY_WEIGHT: u64 = 80 << 10;
+
+/// Samples kept: [`WINDOW`] at more than twice the rate at which a driver shows lines.
+const MAX_SAMPLES: usize = 64;
+
+/// The least columns in which a name still says something.
+const MIN_NAME_WIDTH: usize = 8;
+
+/// What a copy amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// Bytes of content.
+    pub bytes: u64,
+    /// Entries.
+    pub files: u64,
+}
+
+/// Follows one copy, or several taken together.
+#[derive(Debug, Default)]
+pub struct Meter {
+    samples: VecDeque<Sample>,
+    tally: Tally,
+    totals: Option<Totals>,
+    /// The highest share so far, percent.
+    share: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    at: Duration,
+    bytes: u64,
+    work: u64,
+}
+
+impl Meter {
+    /// Takes the numbers as they stand `at` some time since the copy began. Times and numbers only grow.
+    pub fn observe(&mut self, at: Duration, tally: Tally, totals: Option<Totals>) {
+        self.tally = tally;
+        self.totals = totals;
+        self.samples.push_back(Sample {
+            at,
+            bytes: tally.bytes,
+            work: work(tally.bytes, entries(&tally)),
+        });
+        let is_old = |sample: &Sample| at.saturating_sub(sample.at) >= WINDOW;
+        // The newest of the old samples stays: the window reaches back to it.
+        while self.samples.len() > MAX_SAMPLES || self.samples.get(1).is_some_and(is_old) {
+            self.samples.pop_front();
+        }
+        if let Some(share) = self.current_share() {
+            self.share = self.share.max(share);
+        }
+    }
+
+    /// The share that is done, in percent, at most 99; `None` until the totals are known.
+    #[must_use]
+    pub fn share(&self) -> Option<u64> {
+        self.totals.map(|_| self.share)
+    }
+
+    /// How long the rest will take if it goes on as in the last [`WINDOW`]; `None` when that cannot be told.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        let whole = self.whole_work()?;
+        let (first, last) = self.window()?;
+        let done = last.work - first.work;
+        if done == 0 {
+            return None;
+        }
+        let left = u128::from(whole.saturating_sub(last.work));
+        let nanos = left.checked_mul((last.at - first.at).as_nanos())? / u128::from(done);
+        u64::try_from(nanos).ok().map(Duration::from_nanos)
+    }
+
+    /// Bytes per second over the last [`WINDOW`].
+    #[must_use]
+    pub fn bytes_per_sec(&self) -> Option<u64> {
+        let (first, last) = self.window()?;
+        let nanos = (last.at - first.at).as_nanos();
+        u64::try_from(u128::from(last.bytes - first.bytes) * 1_000_000_000 / nanos).ok()
+    }
+
+    /// The line, at most `width` columns wide. `label` stands in front, for one copy among several.
+    #[must_use]
+    pub fn line(&self, label: &str, name: &Path, width: usize) -> String {
+        let rate = self
+            .window()
+            .map(|(first, last)| rate(last.bytes - first.bytes, last.at - first.at).to_string());
+        let bytes = ByteSize::new(self.tally.bytes);
+        let total = self.totals.map(|totals| {
+            format!(
+                "{bytes} of {}",
+                ByteSize::new(totals.bytes.max(self.tally.bytes))
+            )
+        });
+        let parts = Parts {
+            label: Some(label.to_owned()).filter(|label| !label.is_empty()),
+            share: self.share().map(|share| format!("{share:>2}%")),
+            bytes: Some(bytes.to_string()),
+            bytes_of_total: total,
+            files: self.files_part(),
+            rate: rate.filter(|rate| rate != "-"),
+            remaining: self
+                .remaining()
+                .map(|left| format!("{} left", clock_time(left))),
+        };
+        let name = if name.as_os_str().is_empty() {
+            String::new()
+        } else {
+            plain(name)
+        };
+        parts.fit(&name, width)
+    }
+
+    fn files_part(&self) -> Option<String> {
+        let single = self.totals.map_or(self.tally.files, |totals| totals.files) <= 1;
+        let is_tree = self.tally.folders > 0 || !single;
+        is_tree.then(|| counted(self.tally.files, "file", "files"))
+    }
+
+    fn current_share(&self) -> Option<u64> {
+        let whole = u128::from(self.whole_work()?.max(1));
+        let done = u128::from(self.samples.back()?.work);
+        u64::try_from((done * 100 / whole).min(99)).ok()
+    }
+
+    fn whole_work(&self) -> Option<u64> {
+        self.totals.map(|totals| work(totals.bytes, totals.files))
+    }
+
+    /// The first and last sample of the window, when there is time between them.
+    fn window(&self) -> Option<(Sample, Sample)> {
+        let (first, last) = (*self.samples.front()?, *self.samples.back()?);
+        (last.at > first.at).then_some((first, last))
+    }
+}
+
+fn work(bytes: u64, entries: u64) -> u64 {
+    bytes.saturating_add(entries.saturating_mul(ENTRY_WEIGHT))
+}
+
+/// Entries that are dealt with, whatever was done with them.
+fn entries(tally: &Tally) -> u64 {
+    tally.files + tally.skipped + tally.failed
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// The parts of a line in the order in which they stand.
+#[derive(Clone, Default)]
+struct Parts {
+    label: Option<String>,
+    share: Option<String>,
+    /// Stands where `bytes_of_total` is unknown or has no room.
+    bytes: Option<String>,
+    bytes_of_total: Option<String>,
+    files: Option<String>,
+    rate: Option<String>,
+    remaining: Option<String>,
+}
+
+impl Parts {
+    /// Leaves out parts until the line fits, and cuts it when even the last one does not.
+    fn fit(mut self, name: &str, width: usize) -> String {
+        let leave_out: [fn(&mut Self); 6] = [
+            |parts| parts.files = None,
+            |parts| parts.bytes_of_total = None,
+            |parts| parts.rate = None,
+            |parts| parts.remaining = None,
+            |parts| {
+                parts.bytes = if parts.share.is_some() {
+                    None
+                } else {
+                    parts.bytes.take()
+                }
+            },
+            |parts| parts.label = None,
+        ];
+        let mut line = self.join();
+        for leave_out in leave_out {
+            if line.width() <= width {
+                break;
+            }
+            leave_out(&mut self);
+            line = self.join();
+        }
+        let room = width.saturating_sub(line.width() + SPACE.len());
+        if !name.is_empty() && (name.width() <= room || room >= MIN_NAME_WIDTH) {
+            line.push_str(SPACE);
+            line.push_str(&end_of(name, room));
+        }
+        start_of(&line, width)
+    }
+
+    fn join(&self) -> String {
+        let bytes = self.bytes_of_total.as_ref().or(self.bytes.as_ref());
+        let parts = [
+            self.label.as_ref(),
+            self.share.as_ref(),
+            bytes,
+            self.files.as_ref(),
+            self.rate.as_ref(),
+            self.remaining.as_ref(),
+        ];
+        parts
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(SPACE)
+    }
+}
+
+const SPACE: &str = "  ";
+
+/// As much of the end of a text as fits, with `…` for what was cut: the end of a path tells more than its start.
+fn end_of(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut room = width.saturating_sub(1);
+    let mut start = text.len();
+    for (at, c) in text.char_indices().rev() {
+        let Some(left) = room.checked_sub(c.width().unwrap_or(0)) else {
+            break;
+        };
+        room = left;
+        start = at;
+    }
+    format!("…{}", &text[start..])
+}
+
+/// As much of the start of a text as fits.
+fn start_of(text: &str, width: usize) -> String {
+    let mut room = width;
+    let fits = |c: &char| match room.checked_sub(c.width().unwrap_or(0)) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    text.chars().take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn tally(bytes: u64, files: u64) -> Tally {
+        Tally {
+            bytes,
+            files,
+            ..Tally::default()
+        }
+    }
+
+    /// Observes `(seconds, bytes, files)` in turn.
+    fn meter(totals: Option<(u64, u64)>, observations: &[(u64, u64, u64)]) -> Meter {
+        let totals = totals.map(|(bytes, files)| Totals { bytes, files });
+        let mut meter = Meter::default();
+        for &(secs, bytes, files) in observations {
+            meter.observe(Duration::from_secs(secs), tally(bytes, files), totals);
+        }
+        meter
+    }
+
+    #[test]
+    fn lines() {
+        let check = |name: &str, meter: &Meter, width: usize, expected: &str| {
+            assert_eq!(
+                meter.line("", Path::new("usr/share/notes.txt"), width),
+                expected,
+                "{name}"
+            );
+        };
+        let unknown = meter(None, &[(0, 0, 0), (1, 5 * MIB, 3)]);
+        check(
+            "totals unknown",
+            &unknown,
+            80,
+            "5.0 MiB  3 files  5.0 MiB/s  usr/share/notes.txt",
+        );
+        check(
+            "the name is cut",
+            &unknown,
+            40,
+            "5.0 MiB  3 files  5.0 MiB/s  …/notes.txt",
+        );
+        check(
+            "no room for a name",
+            &unknown,
+            30,
+            "5.0 MiB  3 files  5.0 MiB/s",
+        );
+        check("no room for files", &unknown, 20, "5.0 MiB  5.0 MiB/s");
+        check("no room for the rate", &unknown, 10, "5.0 MiB");
+        check("hardly any room", &unknown, 3, "5.0");
+        check("none", &unknown, 0, "");
+
+        let one_file = meter(Some((10 * MIB, 1)), &[(0, 0, 0), (1, 5 * MIB, 0)]);
+        check(
+            "totals known",
+            &one_file,
+            80,
+            "49%  5.0 MiB of 10.0 MiB  5.0 MiB/s  0:02 left  usr/share/notes.txt",
+        );
+        check(
+            "narrower",
+            &one_file,
+            34,
+            "49%  5.0 MiB  5.0 MiB/s  0:02 left",
+        );
+        check("narrower still", &one_file, 23, "49%  5.0 MiB  0:02 left");
+        check("the share alone", &one_file, 3, "49%");
+
+        check(
+            "nothing is known yet",
+            &meter(None, &[(0, 0, 0)]),
+            80,
+            "0 B  usr/share/notes.txt",
+        );
+    }
+
+    #[test]
+    fn labels_and_names() {
+        let meter = meter(None, &[(0, 0, 0)]);
+        assert_eq!(meter.line("[2] b", Path::new(""), 80), "[2] b  0 B");
+        assert_eq!(
+            meter.line("", Path::new("a\nb"), 80),
+            r"0 B  $'a\nb'",
+            "harmless"
+        );
+        assert_eq!(
+            meter.line("", Path::new("보고서보고서"), 14),
+            "0 B  …서보고서",
+            "wide letters"
+        );
+    }
+
+    #[test]
+    fn share_never_goes_back_nor_to_the_end() {
+        let rows: [(&str, u64, u64, u64); 5] = [
+            ("nothing", 0, 0, 0),
+            ("half", 50 * MIB, 0, 49),
+            ("fewer than before", 20 * MIB, 0, 49),
+            ("all bytes, the entry open", 100 * MIB, 0, 99),
+            ("more than there should be", 300 * MIB, 9, 99),
+        ];
+        let mut meter = Meter::default();
+        for (second, (name, bytes, files, share)) in (0..).zip(rows) {
+            let totals = Some(Totals {
+                bytes: 100 * MIB,
+                files: 1,
+            });
+            meter.observe(Duration::from_secs(second), tally(bytes, files), totals);
+            assert_eq!(meter.share(), Some(share), "{name}");
+        }
+        assert_eq!(
+            self::meter(Some((0, 0)), &[(0, 0, 0)]).share(),
+            Some(0),
+            "nothing to do"
+        );
+    }
+
+    #[test]
+    fn small_files_count_too() {
+        let meter = meter(Some((100, 1000)), &[(0, 0, 0), (1, 50, 500)]);
+        assert_eq!(meter.share(), Some(50));
+        assert_eq!(meter.remaining(), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn rate_is_that_of_the_window() {
+        let steady = meter(None, &[(0, 0, 0), (2, 200, 0), (4, 400, 0)]);
+        assert_eq!(steady.bytes_per_sec(), Some(100), "steady");
+        let faster: Vec<_> = (0..=10)
+            .map(|second| (second, if second < 5 { 0 } else { (second - 5) * 100 }, 0))
+            .collect();
+        assert_eq!(
+            meter(None, &faster).bytes_per_sec(),
+            Some(100),
+            "the slow start is forgotten"
+        );
+        let stalled: Vec<_> = (0..=10)
+            .map(|second| (second, 100.min(second * 100), 0))
+            .collect();
+        let stalled = meter(Some((200, 0)), &stalled);
+        assert_eq!(stalled.bytes_per_sec(), Some(0), "stalled");
+        assert_eq!(stalled.remaining(), None, "stalled: no promise");
+        assert_eq!(
+            meter(None, &[(0, 9, 0)]).bytes_per_sec(),
+            None,
+            "no time has passed"
+        );
+    }
+
+    #[test]
+    fn samples_are_bounded() {
+        let mut meter = Meter::default();
+        for millis in 0..10_000 {
+            meter.observe(Duration::from_millis(millis), tally(millis, 0), None);
+            assert!(meter.samples.len() <= MAX_SAMPLES);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn fits_any_width(
+            bytes: u64, files: u64, folders in 0_u64..3, total in proptest::option::of(any::<(u64, u64)>()),
+            label in ".{0,12}", name in ".{0,60}", width in 0_usize..120,
+        ) {
+            let totals = total.map(|(bytes, files)| Totals { bytes, files });
+            let mut meter = Meter::default();
+            meter.observe(Duration::ZERO, Tally::default(), totals);
+            meter.observe(Duration::from_secs(1), Tally { bytes, files, folders, ..Tally::default() }, totals);
+            let line = meter.line(&label, Path::new(&name), width);
+            prop_assert!(line.width() <= width, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The two ends of a job: finds what the user named, refuses what must not be copied before anything is
+//! made, and starts the copy of a tree or of a single file.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{Follow, Options, Replace, Sync};
+use crate::copy;
+use crate::error::{Doing, Error};
+use crate::job::Job;
+use crate::place::{Pair, Place, Spot};
+use crate::plan;
+use crate::run::Run;
+use crate::sys::{self, Dir, FileId, Kind, Links, Stat};
+use crate::tree;
+
+/// A path as a folder and a name in it.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) folder: PathBuf,
+    pub(crate) name: OsString,
+    /// Whether the path ends in a slash, and so must lead to a folder.
+    pub(crate) must_be_folder: bool,
+}
+
+impl End {
+    pub(crate) fn of(path: &Path) -> Self {
+        let must_be_folder = path.as_os_str().as_encoded_bytes().last() == Some(&b'/');
+        let (folder, name) = match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => (folder, name),
+            // `/`, `..` and the like have no name of their own: they are the folder itself.
+            _ => (path, OsStr::new(".")),
+        };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        Self { folder: folder.to_owned(), name: name.to_owned(), must_be_folder }
+    }
+
+    /// Whether a link in the last place is followed.
+    pub(crate) fn links(&self, options: &Options) -> Links {
+        if self.must_be_folder || options.follow != Follow::Never { Links::Follow } else { Links::Keep }
+    }
+}
+
+/// Copies what a job names. Failures are told; there is nothing to return.
+pub(crate) fn copy<'scope>(run: &'scope Run<'scope>, job: &Job) {
+    if let Err(error) = start(run, job) {
+        run.fail(error);
+    }
+}
+
+fn start<'scope>(run: &'scope Run<'scope>, job: &Job) -> Result<(), Error> {
+    let cannot_stat = |cause| Error::io(Doing::Stat, &job.source, cause);
+    let end = End::of(&job.source);
+    let links = end.links(run.options);
+    let around = Dir::open(&end.folder).map_err(cannot_stat)?;
+    let stat = around.stat(&end.name, links).map_err(cannot_stat)?;
+    if stat.kind == Kind::Folder {
+        return folder(run, job, &end, links);
+    }
+    if end.must_be_folder {
+        return Err(cannot_stat(io::ErrorKind::NotADirectory.into()));
+    }
+    single(run, job, around, &end, &stat)
+}
+
+/// Copies one entry that is no folder.
+fn single<'scope>(run: &'scope Run<'scope>, job: &Job, around: Dir, end: &End, stat: &Stat) -> Result<(), Error> {
+    let links = end.links(run.options);
+    let (target, name) = destination(run, job, stat)?;
+    let devices = (stat.id.dev, sys::stat(&target).map_or(0, |stat| stat.id.dev));
+    let pair = Arc::new(run.pair(around, Some(target), devices));
+    drop(run.root.set(Arc::clone(&pair)));
+    let place = Arc::new(Place::root(job.source.clone(), job.destination.clone()));
+    let spot =
+        Spot { pair: &pair, place: &place, source_name: &end.name, destination_name: &name, is_root: true, links };
+    let is_shared = stat.kind == Kind::File && stat.size >= plan::SPLIT_FROM && run.shared.workers > 1;
+    match workers(run).filter(|_| is_shared) {
+        Some(pool) => pool.scope(|scope| copy::entry(run, Some(scope), &spot, stat.kind)),
+        None => copy::entry(run, None, &spot, stat.kind),
+    }
+    if let Ok(made) = pair.destination().and_then(|folder| folder.stat(&name, Links::Keep)) {
+        run.remember_made(made.id);
+    }
+    Ok(())
+}
+
+/// The folder and name a single file is written to. What the user names is written through a link, as with `cp`: the link's target is
+/// replaced, in its own folder.
+fn destination(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Dir, OsString), Error> {
+    let cannot_create = |cause| Error::io(Doing::Create, &job.destination, cause);
+    let end = End::of(&job.destination);
+    let folder = Dir::open(&end.folder).map_err(cannot_create)?;
+    let is_link = folder.stat(&end.name, Links::Keep).is_ok_and(|stat| stat.kind == Kind::Symlink);
+    if !is_link || source.kind != Kind::File || run.options.replace == Replace::Remove {
+        return Ok((folder, end.name));
+    }
+    match folder.stat(&end.name, Links::Follow) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Dangling { to: job.destination.clone() }),
+        Err(cause) => Err(cannot_create(cause)),
+        // Pipes and deleted files have no path that could be resolved; they are written to where they are.
+        Ok(target) if target.kind != Kind::File => Ok((folder, end.name)),
+        Ok(_) => {
+            let resolved = std::fs::canonicalize(&job.destination).map_err(cannot_create)?;
+            let end = End::of(&resolved);
+            Ok((Dir::open(&end.folder).map_err(cannot_create)?, end.name))
+        }
+    }
+}
+
+/// Copies a tree.
+fn folder<'scope>(run: &'scope Run<'scope>, job: &Job, end: &End, links: Links) -> Result<(), Error> {
+    let cannot_open = |cause| Error::io(Doing::OpenFolder, &job.source, cause);
+    let source = Dir::open(&end.folder).and_then(|around| around.child(&end.name, links)).map_err(cannot_open)?;
+    let stat = sys::stat(&source).map_err(cannot_open)?;
+    let (target, is_fresh) = make_root(run, job, &stat)?;
+    let identity = match &target {
+        Some(target) => Some(sys::stat(target).map_err(|cause| Error::io(Doing::Stat, &job.destination, cause))?.id),
+        None => None,
+    };
+    if let Some(identity) = identity {
+        drop(run.destination_root.set(identity));
+        if is_fresh {
+            run.remember_made(identity);
+        }
+    }
+    let devices = (stat.id.dev, identity.map_or(0, |id| id.dev));
+    let roots = Arc::new(run.pair(source, target, devices));
+    drop(run.root.set(Arc::clone(&roots)));
+    let mut place = Place::root(job.source.clone(), job.destination.clone()).found(stat.id, identity);
+    place.fresh = is_fresh;
+    let Some(pool) = workers(run) else {
+        let cause = io::Error::other("no thread could be started");
+        return Err(cannot_open(cause));
+    };
+    pool.scope(|scope| tree::copy(run, scope, place, Arc::clone(&roots)));
+    tree::set_late_modes(run, &roots);
+    if run.options.sync == Sync::Yes
+        && let Some(target) = &roots.destination
+    {
+        target.sync_file_system().map_err(|cause| Error::io(Doing::Sync, &job.destination, cause))?;
+    }
+    Ok(())
+}
+
+/// Opens the destination root of a tree, made if it is not there; tells whether this run made it. Nothing is made when the tree must not be copied.
+fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bool), Error> {
+    let cannot_create = |cause| Error::io(Doing::CreateFolder, &job.destination, cause);
+    let end = End::of(&job.destination);
+    let around = Dir::open(&end.folder).map_err(cannot_create)?;
+    let existing = match around.stat(&end.name, Links::Keep) {
+        Ok(stat) if stat.kind == Kind::Folder => Some(stat),
+        Ok(stat) if stat.kind == Kind::Symlink && end.must_be_folder => {
+            Some(around.stat(&end.name, Links::Follow).map_err(cannot_create)?)
+        }
+        Ok(_) => return Err(Error::OverFile { from: job.source.clone(), to: job.destination.clone() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(cause) => return Err(cannot_create(cause)),
+    };
+    if existing.is_some_and(|existing| existing.id == source.id) {
+        return Err(Error::SameFile { from: job.source.clone(), to: job.destination.clone() });
+    }
+    let links = if end.must_be_folder { Links::Follow } else { Links::Keep };
+    let opened = existing.map(|_| around.child(&end.name, links)).transpose().map_err(cannot_create)?;
+    if is_inside(opened.as_ref().unwrap_or(&around), source.id).map_err(cannot_create)? {
+        return Err(Error::IntoItself { from: job.source.clone(), to: job.destination.clone() });
+    }
+    match (opened, existing) {
+        (Some(target), Some(existing)) => Ok((Some(target), run.was_made(existing.id))),
+        _ if run.is_dry() => Ok((None, true)),
+        _ => {
+            around.make_folder(&end.name, 0o700).map_err(cannot_create)?;
+            Ok((Some(around.child(&end.name, Links::Keep).map_err(cannot_create)?), true))
+        }
+    }
+}
+
+/// Whether a folder is `outer` or lies in it, by climbing to the root: names and links cannot deceive this.
+fn is_inside(folder: &Dir, outer: FileId) -> io::Result<bool> {
+    let mut here = sys::stat(folder)?.id;
+    let mut climbed = folder.child(OsStr::new("."), Links::Keep)?;
+    loop {
+        if here == outer {
+            return Ok(true);
+        }
+        climbed = climbed.child(OsStr::new(".."), Links::Keep)?;
+        let above = sys::stat(&climbed)?.id;
+        if above == here {
+            return Ok(false);
+        }
+        here = above;
+    }
+}
+
+/// The workers of one job. None when the system starts no thread.
+fn workers(run: &Run<'_>) -> Option<rayon::ThreadPool> {
+    let job = run.id.0;
+    let name = move |number| format!("copy {job} worker {number}");
+    rayon::ThreadPoolBuilder::new().num_threads(run.shared.workers).thread_name(name).build().ok()
+}
+
+/// The open roots of a job for a look at both sides; none where the destination does not exist yet.
+pub(crate) fn look(run: &Run<'_>, job: &Job) -> io::Result<Option<(Place, Pair)>> {
+    let end = End::of(&job.source);
+    let source = Dir::open(&end.folder)?.child(&end.name, end.links(run.options))?;
+    let Ok(target) = Dir::open(&job.destination) else { return Ok(None) };
+    let (stat, identity) = (sys::stat(&source)?, sys::stat(&target)?.id);
+    let place = Place::root(job.source.clone(), job.destination.clone()).found(stat.id, Some(identity));
+    Ok(Some((place, run.pair(source, Some(target), (stat.id.dev, identity.dev)))))
+}

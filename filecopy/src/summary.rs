@@ -1,0 +1,231 @@
+//! What is said when copies have ended: one line of what was done. Pure.
+//!
+//! ```text
+//! 310 files in 12 folders, 1.2 GiB copied in 1.53 s (812.0 MiB/s), 3 skipped, 1 failed
+//! dry run: 310 files in 12 folders, 1.2 GiB to copy, 2 to remove; nothing was written
+//! ```
+//!
+//! The rate is over the whole time, waiting included: it is the number to compare with a clock on the wall.
+
+use std::time::Duration;
+
+use common::stamp::elapsed_secs;
+use common::units::{ByteSize, clock_time, rate};
+
+use crate::config::Mode;
+use crate::job::Tally;
+use crate::progress::counted;
+
+/// The numbers of several jobs as one.
+#[must_use]
+pub fn sum(a: Tally, b: Tally) -> Tally {
+    Tally {
+        bytes: a.bytes + b.bytes,
+        files: a.files + b.files,
+        folders: a.folders + b.folders,
+        cloned: a.cloned + b.cloned,
+        skipped: a.skipped + b.skipped,
+        removed: a.removed + b.removed,
+        failed: a.failed + b.failed,
+    }
+}
+
+/// Whether nothing came of it but failures, which have been told already.
+#[must_use]
+pub fn is_only_failure(tally: Tally) -> bool {
+    let done = tally.files + tally.folders + tally.skipped + tally.removed;
+    done == 0 && tally.failed > 0
+}
+
+/// The line for what was done in `time`.
+#[must_use]
+pub fn line(mode: Mode, tally: Tally, time: Duration) -> String {
+    match mode {
+        Mode::Copy => copied(tally, time),
+        Mode::DryRun => to_copy(tally),
+    }
+}
+
+fn copied(tally: Tally, time: Duration) -> String {
+    let mut line = amount(tally);
+    line.push_str(" copied in ");
+    line.push_str(&shown_time(time));
+    if tally.bytes > 0 {
+        line.push_str(&format!(" ({})", rate(tally.bytes, time)));
+    }
+    let counts = [
+        (
+            tally.cloned,
+            format!("{} of it cloned", ByteSize::new(tally.cloned)),
+        ),
+        (tally.skipped, format!("{} skipped", tally.skipped)),
+        (tally.removed, format!("{} removed", tally.removed)),
+        (tally.failed, format!("{} failed", tally.failed)),
+    ];
+    push_counts(&mut line, &counts);
+    line
+}
+
+fn to_copy(tally: Tally) -> String {
+    let mut line = format!("dry run: {} to copy", amount(tally));
+    let counts = [
+        (tally.skipped, format!("{} to skip", tally.skipped)),
+        (tally.removed, format!("{} to remove", tally.removed)),
+        (tally.failed, format!("{} would fail", tally.failed)),
+    ];
+    push_counts(&mut line, &counts);
+    line.push_str("; nothing was written");
+    line
+}
+
+/// `310 files in 12 folders, 1.2 GiB`.
+fn amount(tally: Tally) -> String {
+    let mut text = counted(tally.files, "file", "files");
+    if tally.folders > 0 {
+        text.push_str(" in ");
+        text.push_str(&counted(tally.folders, "folder", "folders"));
+    }
+    if tally.bytes > 0 {
+        text.push_str(&format!(", {}", ByteSize::new(tally.bytes)));
+    }
+    text
+}
+
+fn push_counts(line: &mut String, counts: &[(u64, String)]) {
+    for (_, text) in counts.iter().filter(|(count, _)| *count > 0) {
+        line.push_str(", ");
+        line.push_str(text);
+    }
+}
+
+/// `7 ms`, `1.53 s`, `12:30`: as exact as it is worth reading.
+fn shown_time(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis().max(1)),
+        1..60 => format!("{} s", elapsed_secs(time)),
+        _ => clock_time(time).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn lines() {
+        let check = |name: &str, mode: Mode, tally: Tally, millis: u64, expected: &str| {
+            assert_eq!(
+                line(mode, tally, Duration::from_millis(millis)),
+                expected,
+                "{name}"
+            );
+        };
+        let none = Tally::default();
+        let file = Tally {
+            bytes: 3 * MIB,
+            files: 1,
+            ..none
+        };
+        let tree = Tally {
+            bytes: 300 * MIB,
+            files: 310,
+            folders: 12,
+            ..none
+        };
+        let odd = Tally {
+            cloned: 2 * MIB,
+            skipped: 3,
+            removed: 4,
+            failed: 5,
+            ..tree
+        };
+
+        check(
+            "one file",
+            Mode::Copy,
+            file,
+            1500,
+            "1 file, 3.0 MiB copied in 1.50 s (2.0 MiB/s)",
+        );
+        check(
+            "at once",
+            Mode::Copy,
+            file,
+            0,
+            "1 file, 3.0 MiB copied in 1 ms (-)",
+        );
+        check(
+            "quickly",
+            Mode::Copy,
+            file,
+            7,
+            "1 file, 3.0 MiB copied in 7 ms (428.6 MiB/s)",
+        );
+        check(
+            "a tree",
+            Mode::Copy,
+            tree,
+            100_000,
+            "310 files in 12 folders, 300.0 MiB copied in 1:40 (3.0 MiB/s)",
+        );
+        check("nothing", Mode::Copy, none, 1, "0 files copied in 1 ms");
+        check(
+            "an empty folder",
+            Mode::Copy,
+            Tally { folders: 1, ..none },
+            1,
+            "0 files in 1 folder copied in 1 ms",
+        );
+        check(
+            "everything happened",
+            Mode::Copy,
+            odd,
+            2000,
+            "310 files in 12 folders, 300.0 MiB copied in 2.00 s (150.0 MiB/s), 2.0 MiB of it cloned, 3 skipped, 4 removed, 5 failed",
+        );
+        check(
+            "dry run",
+            Mode::DryRun,
+            odd,
+            2000,
+            "dry run: 310 files in 12 folders, 300.0 MiB to copy, 3 to skip, 4 to remove, 5 would fail; nothing was written",
+        );
+    }
+
+    #[test]
+    fn failures_alone() {
+        let none = Tally::default();
+        assert!(is_only_failure(Tally { failed: 1, ..none }));
+        assert!(!is_only_failure(Tally {
+            failed: 1,
+            folders: 1,
+            ..none
+        }));
+        assert!(!is_only_failure(none), "nothing to do is worth a word");
+    }
+
+    #[test]
+    fn sums() {
+        let one = Tally {
+            bytes: 1,
+            files: 2,
+            folders: 3,
+            cloned: 4,
+            skipped: 5,
+            removed: 6,
+            failed: 7,
+        };
+        let two = Tally {
+            bytes: 2,
+            files: 4,
+            folders: 6,
+            cloned: 8,
+            skipped: 10,
+            removed: 12,
+            failed: 14,
+        };
+        assert_eq!(sum(one, one), two);
+    }
+}
