@@ -120,7 +120,8 @@ fn poll_signals() {
     let fd = shutdown.fd();
     let mut fds = [PollFd::new(&fd, PollFlags::IN)];
     loop {
-        poll(&mut fds, None).unwrap();
+        // Interrupted by the very signals it waits for.
+        while poll(&mut fds, None) == Err(rustix::io::Errno::INTR) {}
         let signal = shutdown.try_event().unwrap();
         let still = poll(
             &mut fds,

@@ -62,6 +62,18 @@ pub struct Options {
     pub retries: u32,
     /// Whether every entry is reported, or only the job as a whole.
     pub detail: Detail,
+    /// Whose rules hold where filecopy's and `cp`'s differ.
+    pub rules: Rules,
+}
+
+impl Options {
+    /// What only `cp` asks for; none where filecopy's own rules hold.
+    pub(crate) const fn cp(&self) -> Option<&CpRules> {
+        match &self.rules {
+            Rules::Filecopy => None,
+            Rules::Cp(rules) => Some(rules),
+        }
+    }
 }
 
 impl Default for Options {
@@ -89,6 +101,7 @@ impl Default for Options {
             rate_limit: None,
             retries: 0,
             detail: Detail::Job,
+            rules: Rules::Filecopy,
         }
     }
 }
@@ -106,7 +119,10 @@ pub enum Follow {
 
 /// What of a source's metadata the copy keeps. Each field is one word of `--no-preserve`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "a set of independent attributes, each on or off")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a set of independent attributes, each on or off"
+)]
 pub struct Preserve {
     /// Permission bits, set-user-ID and the like included.
     pub mode: bool,
@@ -122,9 +138,21 @@ pub struct Preserve {
 
 impl Preserve {
     /// Everything.
-    pub const ALL: Self = Self { mode: true, owner: true, times: true, links: true, xattr: true };
+    pub const ALL: Self = Self {
+        mode: true,
+        owner: true,
+        times: true,
+        links: true,
+        xattr: true,
+    };
     /// Nothing but content.
-    pub const NONE: Self = Self { mode: false, owner: false, times: false, links: false, xattr: false };
+    pub const NONE: Self = Self {
+        mode: false,
+        owner: false,
+        times: false,
+        links: false,
+        xattr: false,
+    };
 }
 
 /// What happens to a destination file that exists.
@@ -136,9 +164,13 @@ pub enum Existing {
     Keep,
     /// It is replaced when the source was modified later (`--update`).
     IfNewer,
+    /// Whoever was handed to [`crate::engine::Engine::ask`] decides (`cp --interactive`).
+    Ask,
+    /// It is left alone, and that is an error (`cp --update=none-fail`).
+    Refuse,
 }
 
-/// How an existing file gets new content.
+/// How an existing file gets new content. All but the first belong to [`Rules::Cp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replace {
     /// A new file beside it takes its name when it is whole: the old file or the new one, never a piece.
@@ -279,4 +311,64 @@ pub struct Filter {
     pub patterns: Option<Gitignore>,
     /// Whether `.gitignore` files found in the tree are obeyed.
     pub gitignore: bool,
+}
+
+/// Whose rules hold where filecopy's and `cp`'s differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// filecopy's: whole or not at all.
+    Filecopy,
+    /// GNU cp's, for `filecopy cp`: an existing file is emptied and written, through a link too.
+    Cp(CpRules),
+}
+
+/// What `cp` can be asked for and filecopy cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpRules {
+    /// What becomes of folders named as sources.
+    pub folders: Folders,
+    /// The mode of new files, when modes are not kept.
+    pub new_mode: NewMode,
+    /// What happens at a destination that is a link to nothing.
+    pub dangling: Dangling,
+    /// How failures to keep extended attributes are taken.
+    pub attributes: AttributeErrors,
+}
+
+/// What becomes of folders named as sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folders {
+    /// They are copied with what is in them (`-R`).
+    Copy,
+    /// They are left out, and that is an error.
+    Omit,
+}
+
+/// The mode of new files, when modes are not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewMode {
+    /// Their sources', as far as the umask lets it.
+    Masked,
+    /// What any new file gets (`--no-preserve=mode`).
+    Plain,
+}
+
+/// What happens at a destination that is a link to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dangling {
+    /// An error.
+    Refuse,
+    /// What it leads to is made (`POSIXLY_CORRECT`).
+    Create,
+}
+
+/// How failures to keep extended attributes are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributeErrors {
+    /// They are not told (`--archive`).
+    Silent,
+    /// They are told, except that a file system has no attributes (`--preserve=all`).
+    Told,
+    /// They make the copy fail (`--preserve=xattr`).
+    Fatal,
 }

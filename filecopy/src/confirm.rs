@@ -35,7 +35,11 @@ pub(crate) fn ask(question: &str, interrupts: &Receiver<Signal>) -> Answer {
     }
     select! {
         recv(line) -> line => answer(&line.unwrap_or_default()),
-        recv(interrupts) -> _ => Answer::Interrupted,
+        recv(interrupts) -> _ => {
+            // The question ends without the line ending that an answer would have brought.
+            let _ = io::stderr().lock().write_all(b"\n");
+            Answer::Interrupted
+        }
     }
 }
 

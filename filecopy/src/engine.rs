@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -29,6 +30,29 @@ pub enum Target {
     Name,
 }
 
+/// Somebody who decides whether a file is replaced ([`crate::config::Existing::Ask`]).
+pub trait Ask: fmt::Debug + Send + Sync {
+    /// Whether the file at `destination` may be replaced. Called by the thread that would replace it, which waits.
+    fn may_replace(&self, destination: &Path, obstacle: Obstacle) -> bool;
+}
+
+/// What stands in the way of replacing a file, besides its being there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Nothing.
+    None,
+    /// It must not be written, and would be removed and made anew.
+    Removed {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It must not be written, and writing it will probably fail.
+    Unwritable {
+        /// Its permission bits.
+        mode: u32,
+    },
+}
+
 /// Runs jobs with one set of options. Shared by the threads that run them.
 #[derive(Debug)]
 pub struct Engine {
@@ -44,7 +68,21 @@ impl Engine {
     #[must_use]
     pub fn new(options: Options, events: Sender<Event>, log: Option<(u64, u64)>) -> Self {
         let shared = Shared::new(&options, log);
-        Self { options, shared, events }
+        Self {
+            options,
+            shared,
+            events,
+        }
+    }
+
+    /// Names who is asked before a file is replaced. Without anyone the answer is no.
+    pub fn ask(&mut self, asker: Arc<dyn Ask>) {
+        self.shared.asker = Some(asker);
+    }
+
+    /// Tells that the jobs to come are one command: hard links are kept from one to the next, and none overwrites what another made.
+    pub fn join_jobs(&self) {
+        self.shared.batch.get_or_init(Default::default);
     }
 
     /// The options all jobs have.
@@ -71,24 +109,42 @@ impl Engine {
             Target::Infer => is_folder || sources.len() > 1,
         };
         if into && !is_folder {
-            return vec![Err(Error::NotAFolder { path: destination.to_owned() })];
+            return vec![Err(Error::NotAFolder {
+                path: destination.to_owned(),
+            })];
         }
         if sources.len() > 1 {
             // What several sources of one command share begins with the first such command.
-            self.shared.batch.get_or_init(Default::default);
+            self.join_jobs();
         }
         let mut met: BTreeMap<OsString, PathBuf> = BTreeMap::new();
         let mut ids = (first.0..).map(JobId);
         let mut job = |source: &PathBuf| {
-            let copy = if into { inside(destination, source) } else { destination.to_owned() };
-            if met.insert(copy.clone().into_os_string(), source.clone()).as_ref() == Some(source) {
-                return Err(Error::Twice { path: source.clone() });
+            let copy = if into {
+                inside(destination, source)
+            } else {
+                destination.to_owned()
+            };
+            if met
+                .insert(copy.clone().into_os_string(), source.clone())
+                .as_ref()
+                == Some(source)
+            {
+                return Err(Error::Twice {
+                    path: source.clone(),
+                });
             }
             if !into && names_folder && !self.is_folder(source) {
-                return Err(Error::NotAFolder { path: destination.to_owned() });
+                return Err(Error::NotAFolder {
+                    path: destination.to_owned(),
+                });
             }
             let id = ids.next().unwrap_or(first);
-            Ok(Job { id, source: source.clone(), destination: copy })
+            Ok(Job {
+                id,
+                source: source.clone(),
+                destination: copy,
+            })
         };
         sources.iter().map(&mut job).collect()
     }
@@ -112,7 +168,9 @@ impl Engine {
     /// its own, only when a copy takes long enough to be shown. Ends early when the job is cancelled, and tells no totals that
     /// would be wrong.
     pub fn measure(&self, job: &Job, progress: &Progress) {
-        let Some(total) = self.total(job, progress) else { return };
+        let Some(total) = self.total(job, progress) else {
+            return;
+        };
         progress.total_bytes.store(total.bytes, Relaxed);
         progress.total_files.store(total.files, Relaxed);
         progress.total_known.store(true, Release);
@@ -132,7 +190,12 @@ impl Engine {
         if self.options.follow == Follow::Always || self.options.filter.gitignore {
             return None;
         }
-        measure::tree(&self.options, progress, around.child(&end.name, links).ok()?).ok()?
+        measure::tree(
+            &self.options,
+            progress,
+            around.child(&end.name, links).ok()?,
+        )
+        .ok()?
     }
 
     /// How many entries of the destination `--delete` would remove (a folder with all it holds counts once), and the first few of them.
@@ -143,7 +206,11 @@ impl Engine {
         match roots::look(&run, job) {
             Ok(Some((place, pair))) => {
                 let pair = Arc::new(pair);
-                mirror::count(&run, &Folder::new(Arc::new(place), None, Arc::clone(&pair)), &pair)
+                mirror::count(
+                    &run,
+                    &Folder::new(Arc::new(place), None, Arc::clone(&pair)),
+                    &pair,
+                )
             }
             // The copy itself will tell what is wrong; there is nothing to remove.
             Ok(None) | Err(_) => (0, Vec::new()),
@@ -157,7 +224,8 @@ impl Engine {
 
     fn is_folder(&self, source: &Path) -> bool {
         let end = End::of(source);
-        let stat = Dir::open(&end.folder).and_then(|around| around.stat(&end.name, end.links(&self.options)));
+        let stat = Dir::open(&end.folder)
+            .and_then(|around| around.stat(&end.name, end.links(&self.options)));
         stat.is_ok_and(|stat| stat.kind == Kind::Folder)
     }
 

@@ -32,6 +32,17 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// A symbolic link could not be made in a copy's stead.
+    #[error("cannot create symbolic link {} to {}", q(.to), q(.from))]
+    SymbolicLink {
+        /// What the link would lead to.
+        from: PathBuf,
+        /// The link's name.
+        to: PathBuf,
+        /// The system's answer.
+        #[source]
+        cause: io::Error,
+    },
     /// Source and destination are one file, under whatever names.
     #[error("{} and {} are the same file", q(.from), q(.to))]
     SameFile {
@@ -69,6 +80,40 @@ pub enum Error {
         /// The source.
         from: PathBuf,
         /// The name both want.
+        to: PathBuf,
+    },
+    /// The destination is a link that this very run made: writing through it would change a file that was not named.
+    #[error("will not copy {} through just-created symlink {}", q(.from), q(.to))]
+    ThroughNewLink {
+        /// The source.
+        from: PathBuf,
+        /// The link.
+        to: PathBuf,
+    },
+    /// The old content would be kept under the source's own name.
+    #[error("backing up {} might destroy source;  {} not copied", q(.to), q(.from))]
+    SourceIsBackup {
+        /// The source.
+        from: PathBuf,
+        /// The destination.
+        to: PathBuf,
+    },
+    /// A link to a source named relative to the current folder leads elsewhere from another folder.
+    #[error("{}: can make relative symbolic links only in current directory", q(.to))]
+    RelativeLink {
+        /// The link's name.
+        to: PathBuf,
+    },
+    /// A folder, where folders were not asked for.
+    #[error("-r not specified; omitting directory {}", q(.path))]
+    Omitted {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The destination exists, and that was to be an error.
+    #[error("not replacing {}", q(.to))]
+    Kept {
+        /// The destination.
         to: PathBuf,
     },
     /// The destination is a symbolic link to nothing.
@@ -164,7 +209,11 @@ pub enum Error {
 impl Error {
     /// Wraps a system error with what was being done to which path.
     pub(crate) fn io(action: Doing, path: impl Into<PathBuf>, cause: io::Error) -> Self {
-        Self::Io { action, path: path.into(), cause }
+        Self::Io {
+            action,
+            path: path.into(),
+            cause,
+        }
     }
 }
 
@@ -197,6 +246,8 @@ pub enum Doing {
     Rename,
     /// Keeping the old content under another name.
     BackUp,
+    /// Giving old content that was kept its name back.
+    PutBack,
     /// Removing an entry.
     Remove,
     /// Setting times.
@@ -231,6 +282,7 @@ impl fmt::Display for Doing {
             Self::ReadLink => "cannot read symbolic link",
             Self::Rename => "cannot rename into place",
             Self::BackUp => "cannot backup",
+            Self::PutBack => "cannot un-backup",
             Self::Remove => "cannot remove",
             Self::Times => "preserving times for",
             Self::Owner => "failed to preserve ownership for",

@@ -30,7 +30,11 @@ impl Patterns {
             drop(builder.add_line(None, line));
         }
         let matcher = builder.build().unwrap_or_else(|_| Gitignore::empty());
-        Self { around, matcher, folder }
+        Self {
+            around,
+            matcher,
+            folder,
+        }
     }
 
     /// The innermost file with an opinion decides.
@@ -49,7 +53,12 @@ impl Patterns {
 }
 
 /// Whether the entry at `path` below the root is left out.
-pub(crate) fn is_excluded(filter: &Filter, patterns: Option<&Patterns>, path: &Path, is_folder: bool) -> bool {
+pub(crate) fn is_excluded(
+    filter: &Filter,
+    patterns: Option<&Patterns>,
+    path: &Path,
+    is_folder: bool,
+) -> bool {
     if let Some(given) = &filter.patterns {
         match given.matched(path, is_folder) {
             Match::Ignore(_) => return true,

@@ -278,6 +278,10 @@ impl<'a> Dialogue<'a> {
         self.desk.logbook.lock().stopped_by(StoppedBy::Signal);
         self.desk.jobs.cancel_all();
         self.prompt.end();
+        if self.is_asked && self.console.is_terminal() {
+            // Takes the question away that will not be answered.
+            self.console.ask(self.prompt.question());
+        }
         if !self.desk.jobs.is_empty() {
             let copies = counted(self.desk.jobs.len() as u64, "copy", "copies");
             streams::notice(&format!("interrupted: cancelling {copies}"));
@@ -294,8 +298,8 @@ impl<'a> Dialogue<'a> {
                 destination,
                 ..
             } => {
-                self.console
-                    .print(&words::entry(*action, source, destination));
+                let line = words::entry(*action, source, destination);
+                line.iter().for_each(|line| self.console.print(line));
             }
             Event::Notice(_, error) | Event::Failed(_, error) => self.tell(error),
             Event::Finished(job, outcome, tally) => self.finished(job, *outcome, *tally),
@@ -324,7 +328,12 @@ impl<'a> Dialogue<'a> {
             Outcome::Complete | Outcome::Failed(_) => {
                 summary::line(self.session.options.mode, tally, time)
             }
-            Outcome::Cancelled => "cancelled; what was unfinished is removed".to_owned(),
+            Outcome::Cancelled => {
+                format!(
+                    "cancelled {}",
+                    summary::stopped(tally, time, self.session.options.resume)
+                )
+            }
         };
         streams::notice(&format!(
             "[{}] {}: {what}",

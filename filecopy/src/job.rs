@@ -120,10 +120,14 @@ pub enum Action {
     Made,
     /// A folder was made.
     Folder,
+    /// A folder that was there already was entered.
+    Entered,
     /// Left alone: it exists already, is not newer, or is there already.
     Skipped,
     /// Removed from the destination.
     Removed,
+    /// The entry called `source`, about to be replaced, was given the name `destination` (`cp --backup`).
+    BackedUp,
 }
 
 /// What a job tells while it runs, over one channel per run of the program.

@@ -349,18 +349,21 @@ mod tests {
         };
         let mut jobs = Jobs::new(Arc::new(runner), events);
         jobs.start(job(1, "b"), Arc::default()).unwrap();
-        match received.recv_timeout(PATIENCE).unwrap() {
-            Event::Failed(JobId(1), error @ Error::Fault { .. }) => {
-                assert!(error.to_string().contains("the sky fell"), "{error}");
-            }
-            other => panic!("{other:?}"),
-        }
-        match received.recv_timeout(PATIENCE).unwrap() {
-            Event::Finished(ended, Outcome::Failed(1), tally) => {
-                assert_eq!((ended.id, tally.bytes), (JobId(1), 7));
-            }
-            other => panic!("{other:?}"),
-        }
+        let Event::Failed(JobId(1), error) = received.recv_timeout(PATIENCE).unwrap() else {
+            panic!("no failure")
+        };
+        assert!(
+            matches!(error, Error::Fault { .. }) && error.to_string().contains("the sky fell"),
+            "{error}"
+        );
+        let Event::Finished(ended, outcome, tally) = received.recv_timeout(PATIENCE).unwrap()
+        else {
+            panic!("no end")
+        };
+        assert_eq!(
+            (ended.id, outcome, tally.bytes),
+            (JobId(1), Outcome::Failed(1), 7)
+        );
     }
 
     #[test]

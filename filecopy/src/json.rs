@@ -12,7 +12,7 @@
 //! | `summary` | `outcome`, the numbers; the last line of every run that began |
 //!
 //! *The numbers* are `bytes`, `files`, `folders`, `cloned`, `skipped`, `removed` and `failed`, as in [`Tally`]. An
-//! `action` is `copied`, `cloned`, `linked`, `made`, `folder`, `skipped` or `removed`; an `outcome` is `complete`, `failed` or
+//! `action` is `copied`, `cloned`, `linked`, `made`, `folder`, `entered`, `skipped`, `removed` or `backed-up`; an `outcome` is `complete`, `failed` or
 //! `cancelled`. A name that is not UTF-8 is given twice: as text with U+FFFD for what is none, and exactly, in
 //! `source_bytes` or `destination_bytes`, two hexadecimal digits a byte.
 
@@ -249,8 +249,10 @@ const fn action_word(action: Action) -> &'static str {
         Action::Linked => "linked",
         Action::Made => "made",
         Action::Folder => "folder",
+        Action::Entered => "entered",
         Action::Skipped => "skipped",
         Action::Removed => "removed",
+        Action::BackedUp => "backed-up",
     }
 }
 

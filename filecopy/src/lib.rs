@@ -11,6 +11,7 @@ mod place;
 mod plan;
 mod roots;
 mod run;
+mod sameness;
 mod sys;
 mod tree;
 

@@ -123,10 +123,7 @@ impl<'a> Run<'a> {
                 Answer::Interrupted => ExitStatus::Interrupted,
             };
             self.pending.clear();
-            return self.output.notice(&format!(
-                "{}: nothing was copied or removed",
-                self.session.program
-            ));
+            return self.output.notice("nothing was copied or removed");
         }
     }
 
@@ -144,9 +141,10 @@ impl<'a> Run<'a> {
             if self.desk.jobs.is_empty() && self.pending.is_empty() {
                 break;
             }
-            // While stdout is full, events wait in their queue, and the jobs behind it.
+            // While stdout is full, events wait in their queue, and the jobs behind it: unless they are to end.
             let stdout = self.output.stdout_queue();
-            let events = if stdout.is_some() {
+            let waits = stdout.is_some() && self.status != ExitStatus::Interrupted;
+            let events = if waits {
                 never()
             } else {
                 self.desk.events.clone()
@@ -205,8 +203,8 @@ impl<'a> Run<'a> {
                 ..
             } => {
                 if self.session.form == Form::Text {
-                    self.output
-                        .answer(&words::entry(*action, source, destination));
+                    let line = words::entry(*action, source, destination);
+                    line.iter().for_each(|line| self.output.answer(line));
                 }
             }
             Event::Notice(_, error) => self.tell(error),
@@ -249,12 +247,10 @@ impl<'a> Run<'a> {
     }
 
     fn interrupt(&mut self) {
+        self.status = ExitStatus::Interrupted;
         self.desk.logbook.lock().stopped_by(StoppedBy::Signal);
         self.desk.jobs.cancel_all();
-        if !self.pending.is_empty() {
-            self.pending.clear();
-            self.worsen(ExitStatus::Interrupted);
-        }
+        self.pending.clear();
     }
 
     /// An interruption outweighs a failure, and that a success.
@@ -365,17 +361,18 @@ impl<'a> Run<'a> {
         let Some(since) = self.shown.since else {
             return;
         };
-        if self.session.volume == Volume::Quiet || summary::is_only_failure(self.ended) {
-            return;
-        }
-        let line = summary::line(
-            self.session.options.mode,
-            self.ended,
-            now.saturating_sub(since),
-        );
+        let time = now.saturating_sub(since);
+        let options = &self.session.options;
         let line = match self.status {
-            ExitStatus::Interrupted => format!("interrupted: {line}"),
-            ExitStatus::Success | ExitStatus::Failed | ExitStatus::Usage => line,
+            _ if self.session.volume == Volume::Quiet => return,
+            ExitStatus::Interrupted => format!(
+                "interrupted {}",
+                summary::stopped(self.ended, time, options.resume)
+            ),
+            _ if summary::is_only_failure(self.ended) => return,
+            ExitStatus::Success | ExitStatus::Failed | ExitStatus::Usage => {
+                summary::line(options.mode, self.ended, time)
+            }
         };
         self.output.notice(&line);
     }

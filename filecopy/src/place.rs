@@ -68,13 +68,21 @@ impl Place {
     /// Path of the source folder, for people.
     pub(crate) fn source(&self) -> PathBuf {
         let (root, names) = self.names();
-        names.into_iter().rev().fold(PathBuf::from(&root.source), |path, name| path.join(name))
+        names
+            .into_iter()
+            .rev()
+            .fold(PathBuf::from(&root.source), |path, name| path.join(name))
     }
 
     /// Path of the destination folder, for people.
     pub(crate) fn destination(&self) -> PathBuf {
         let (root, names) = self.names();
-        names.into_iter().rev().fold(PathBuf::from(&root.destination), |path, name| path.join(name))
+        names
+            .into_iter()
+            .rev()
+            .fold(PathBuf::from(&root.destination), |path, name| {
+                path.join(name)
+            })
     }
 
     /// Path below the roots, for filters.
@@ -86,7 +94,12 @@ impl Place {
     pub(crate) fn open_destination(&self, root: &Pair) -> io::Result<Option<Dir>> {
         let mut folder: Option<Dir> = None;
         for name in self.names().1.into_iter().rev() {
-            folder = Some(folder.as_ref().map_or_else(|| root.destination(), Ok)?.child(name, Links::Keep)?);
+            folder = Some(
+                folder
+                    .as_ref()
+                    .map_or_else(|| root.destination(), Ok)?
+                    .child(name, Links::Keep)?,
+            );
         }
         Ok(folder)
     }
@@ -140,15 +153,29 @@ pub(crate) struct Pair {
 
 impl Pair {
     /// Joins two open folders; `open` counts the pairs that are.
-    pub(crate) fn new(source: Dir, destination: Option<Dir>, devices: (u64, u64), open: &Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(
+        source: Dir,
+        destination: Option<Dir>,
+        devices: (u64, u64),
+        open: &Arc<AtomicUsize>,
+    ) -> Self {
         open.fetch_add(1, Relaxed);
         let default_acl = destination.as_ref().is_some_and(Dir::has_default_acl);
-        Self { source, destination, devices, default_acl, gives: OnceLock::new(), open: Arc::clone(open) }
+        Self {
+            source,
+            destination,
+            devices,
+            default_acl,
+            gives: OnceLock::new(),
+            open: Arc::clone(open),
+        }
     }
 
     /// The destination folder.
     pub(crate) fn destination(&self) -> io::Result<&Dir> {
-        self.destination.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.destination
+            .as_ref()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -169,7 +196,11 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn new(place: Arc<Place>, patterns: Option<Arc<Patterns>>, pair: Arc<Pair>) -> Self {
-        Self { place, patterns, pair: Mutex::new(Some(pair)) }
+        Self {
+            place,
+            patterns,
+            pair: Mutex::new(Some(pair)),
+        }
     }
 
     /// Closes the pair; [`Folder::pair`] opens it again.
@@ -185,19 +216,33 @@ impl Folder {
         let (_, names) = self.place.names();
         let (mut source, mut destination) = (None, None);
         for name in names.into_iter().rev() {
-            source = Some(source.as_ref().unwrap_or(&root.source).child(name, Links::Keep)?);
+            source = Some(
+                source
+                    .as_ref()
+                    .unwrap_or(&root.source)
+                    .child(name, Links::Keep)?,
+            );
             if let Some(around) = destination.as_ref().or(root.destination.as_ref()) {
                 destination = around.child(name, Links::Keep).ok();
             }
         }
         let source = source.ok_or(io::ErrorKind::NotFound)?;
         let found = crate::sys::stat(&source)?.id;
-        let found_destination = destination.as_ref().map(crate::sys::stat).transpose()?.map(|stat| stat.id);
+        let found_destination = destination
+            .as_ref()
+            .map(crate::sys::stat)
+            .transpose()?
+            .map(|stat| stat.id);
         if self.place.source_id != Some(found) || self.place.destination_id != found_destination {
             return Err(io::Error::other("the folder was moved while it was copied"));
         }
         let devices = (found.dev, found_destination.map_or(0, |id| id.dev));
-        Ok(Arc::new(Pair::new(source, destination, devices, &root.open)))
+        Ok(Arc::new(Pair::new(
+            source,
+            destination,
+            devices,
+            &root.open,
+        )))
     }
 }
 
@@ -217,12 +262,20 @@ pub(crate) struct Spot<'a> {
 impl Spot<'_> {
     /// Path of the source, for people.
     pub(crate) fn source(&self) -> PathBuf {
-        if self.is_root { self.place.source() } else { self.place.source().join(self.source_name) }
+        if self.is_root {
+            self.place.source()
+        } else {
+            self.place.source().join(self.source_name)
+        }
     }
 
     /// Path of the destination, for people.
     pub(crate) fn destination(&self) -> PathBuf {
-        if self.is_root { self.place.destination() } else { self.place.destination().join(self.destination_name) }
+        if self.is_root {
+            self.place.destination()
+        } else {
+            self.place.destination().join(self.destination_name)
+        }
     }
 
     /// Whether the destination folder was made by this run.

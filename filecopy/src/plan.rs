@@ -1,7 +1,7 @@
 //! Decisions over facts gathered once: what an existing destination means, and which way a file's bytes
 //! take. Pure: no file is touched here.
 
-use crate::config::{Existing, Options, Sparse};
+use crate::config::{Existing, NewMode, Options, Sparse, Special};
 use crate::sys::{Kind, Stat};
 
 /// From here on a file's storage is reserved first (it removes 40 % of the time on ext4), and a new file gets its name only when
@@ -38,8 +38,15 @@ pub(crate) enum Verdict {
 }
 
 /// Judges what stands at the destination of an entry that is no folder.
-pub(crate) fn judge(source: &Stat, existing: Option<&Stat>, is_fresh: bool, options: &Options) -> Verdict {
-    let Some(existing) = existing else { return Verdict::Create };
+pub(crate) fn judge(
+    source: &Stat,
+    existing: Option<&Stat>,
+    is_fresh: bool,
+    options: &Options,
+) -> Verdict {
+    let Some(existing) = existing else {
+        return Verdict::Create;
+    };
     if existing.id == source.id {
         return Verdict::SameFile;
     }
@@ -47,11 +54,31 @@ pub(crate) fn judge(source: &Stat, existing: Option<&Stat>, is_fresh: bool, opti
         return Verdict::OverFolder;
     }
     match options.existing {
-        Existing::Keep => return Verdict::Skip,
+        Existing::Keep | Existing::Ask | Existing::Refuse => return Verdict::Skip,
         Existing::IfNewer if existing.modified >= source.modified => return Verdict::Skip,
         Existing::IfNewer | Existing::Overwrite => {}
     }
-    if is_fresh { Verdict::JustCreated } else { Verdict::Replace }
+    if is_fresh {
+        Verdict::JustCreated
+    } else {
+        Verdict::Replace
+    }
+}
+
+/// The mode of a new entry where modes are not kept: its source's as far as the umask lets it, or, as `cp` may be told, what
+/// any new entry gets.
+pub(crate) fn new_mode(source: &Stat, options: &Options, umask: u32) -> u32 {
+    let is_plain = options.cp().is_some_and(|cp| cp.new_mode == NewMode::Plain);
+    let wanted = match source.kind {
+        Kind::Folder | Kind::Socket if is_plain => 0o777,
+        _ if is_plain => 0o666,
+        // The sticky bit of a folder only protects.
+        Kind::Folder => source.mode & 0o1777,
+        Kind::File => source.mode & 0o777,
+        Kind::Fifo | Kind::CharDevice | Kind::BlockDevice if options.special == Special::Contents => source.mode & 0o777,
+        Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => source.mode,
+    };
+    wanted & !umask
 }
 
 /// The way a regular file's bytes take.
@@ -84,7 +111,11 @@ pub(crate) fn way(source: &Stat, options: &Options, workers: usize) -> Way {
 /// Bytes moved by one system call: whole chunks, one at least.
 pub(crate) fn call_len(options: &Options) -> usize {
     let chunk = options.chunk_len.get();
-    let calls = if options.jobs.get() > WIDE_JOBS { CALL_CHUNKS_OF_MANY } else { CALL_CHUNKS };
+    let calls = if options.jobs.get() > WIDE_JOBS {
+        CALL_CHUNKS_OF_MANY
+    } else {
+        CALL_CHUNKS
+    };
     let target = usize::try_from(calls).unwrap_or(1) * crate::config::CHUNK_LEN;
     (target / chunk).max(1) * chunk
 }

@@ -145,7 +145,7 @@ impl Meter {
     fn files_part(&self) -> Option<String> {
         let single = self.totals.map_or(self.tally.files, |totals| totals.files) <= 1;
         let is_tree = self.tally.folders > 0 || !single;
-        is_tree.then(|| counted(self.tally.files, "file", "files"))
+        (is_tree && self.tally.files > 0).then(|| counted(self.tally.files, "file", "files"))
     }
 
     fn current_share(&self) -> Option<u64> {

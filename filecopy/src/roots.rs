@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{Follow, Options, Replace, Sync};
+use crate::config::{Folders, Follow, Options, Sync};
 use crate::copy;
 use crate::error::{Doing, Error};
 use crate::job::Job;
@@ -33,13 +33,25 @@ impl End {
             // `/`, `..` and the like have no name of their own: they are the folder itself.
             _ => (path, OsStr::new(".")),
         };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        Self { folder: folder.to_owned(), name: name.to_owned(), must_be_folder }
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
+        Self {
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+            must_be_folder,
+        }
     }
 
     /// Whether a link in the last place is followed.
     pub(crate) fn links(&self, options: &Options) -> Links {
-        if self.must_be_folder || options.follow != Follow::Never { Links::Follow } else { Links::Keep }
+        if self.must_be_folder || options.follow != Follow::Never {
+            Links::Follow
+        } else {
+            Links::Keep
+        }
     }
 }
 
@@ -57,6 +69,10 @@ fn start<'scope>(run: &'scope Run<'scope>, job: &Job) -> Result<(), Error> {
     let around = Dir::open(&end.folder).map_err(cannot_stat)?;
     let stat = around.stat(&end.name, links).map_err(cannot_stat)?;
     if stat.kind == Kind::Folder {
+        if run.options.cp().is_some_and(|cp| cp.folders == Folders::Omit) {
+            let path = job.source.clone();
+            return Err(Error::Omitted { path });
+        }
         return folder(run, job, &end, links);
     }
     if end.must_be_folder {
@@ -66,21 +82,41 @@ fn start<'scope>(run: &'scope Run<'scope>, job: &Job) -> Result<(), Error> {
 }
 
 /// Copies one entry that is no folder.
-fn single<'scope>(run: &'scope Run<'scope>, job: &Job, around: Dir, end: &End, stat: &Stat) -> Result<(), Error> {
+fn single<'scope>(
+    run: &'scope Run<'scope>,
+    job: &Job,
+    around: Dir,
+    end: &End,
+    stat: &Stat,
+) -> Result<(), Error> {
     let links = end.links(run.options);
     let (target, name) = destination(run, job, stat)?;
-    let devices = (stat.id.dev, sys::stat(&target).map_or(0, |stat| stat.id.dev));
+    let devices = (
+        stat.id.dev,
+        sys::stat(&target).map_or(0, |stat| stat.id.dev),
+    );
     let pair = Arc::new(run.pair(around, Some(target), devices));
     drop(run.root.set(Arc::clone(&pair)));
     let place = Arc::new(Place::root(job.source.clone(), job.destination.clone()));
-    let spot =
-        Spot { pair: &pair, place: &place, source_name: &end.name, destination_name: &name, is_root: true, links };
-    let is_shared = stat.kind == Kind::File && stat.size >= plan::SPLIT_FROM && run.shared.workers > 1;
-    match workers(run).filter(|_| is_shared) {
+    let spot = Spot {
+        pair: &pair,
+        place: &place,
+        source_name: &end.name,
+        destination_name: &name,
+        is_root: true,
+        links,
+    };
+    let is_shared =
+        stat.kind == Kind::File && stat.size >= plan::SPLIT_FROM && run.shared.workers > 1;
+    let is_made = match workers(run).filter(|_| is_shared) {
         Some(pool) => pool.scope(|scope| copy::entry(run, Some(scope), &spot, stat.kind)),
         None => copy::entry(run, None, &spot, stat.kind),
-    }
-    if let Ok(made) = pair.destination().and_then(|folder| folder.stat(&name, Links::Keep)) {
+    };
+    if is_made
+        && let Ok(made) = pair
+        .destination()
+        .and_then(|folder| folder.stat(&name, Links::Keep))
+    {
         run.remember_made(made.id);
     }
     Ok(())
@@ -92,12 +128,20 @@ fn destination(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Dir, OsString
     let cannot_create = |cause| Error::io(Doing::Create, &job.destination, cause);
     let end = End::of(&job.destination);
     let folder = Dir::open(&end.folder).map_err(cannot_create)?;
-    let is_link = folder.stat(&end.name, Links::Keep).is_ok_and(|stat| stat.kind == Kind::Symlink);
-    if !is_link || source.kind != Kind::File || run.options.replace == Replace::Remove {
+    let is_link = folder
+        .stat(&end.name, Links::Keep)
+        .is_ok_and(|stat| stat.kind == Kind::Symlink);
+    if end.must_be_folder && !folder.stat(&end.name, Links::Follow).is_ok_and(|stat| stat.kind == Kind::Folder) {
+        return Err(cannot_create(io::ErrorKind::NotADirectory.into()));
+    }
+    // Under cp's rules a link is opened, not resolved.
+    if !is_link || source.kind != Kind::File || run.options.cp().is_some() {
         return Ok((folder, end.name));
     }
     match folder.stat(&end.name, Links::Follow) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Dangling { to: job.destination.clone() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Dangling {
+            to: job.destination.clone(),
+        }),
         Err(cause) => Err(cannot_create(cause)),
         // Pipes and deleted files have no path that could be resolved; they are written to where they are.
         Ok(target) if target.kind != Kind::File => Ok((folder, end.name)),
@@ -110,17 +154,28 @@ fn destination(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Dir, OsString
 }
 
 /// Copies a tree.
-fn folder<'scope>(run: &'scope Run<'scope>, job: &Job, end: &End, links: Links) -> Result<(), Error> {
+fn folder<'scope>(
+    run: &'scope Run<'scope>,
+    job: &Job,
+    end: &End,
+    links: Links,
+) -> Result<(), Error> {
     let cannot_open = |cause| Error::io(Doing::OpenFolder, &job.source, cause);
-    let source = Dir::open(&end.folder).and_then(|around| around.child(&end.name, links)).map_err(cannot_open)?;
+    let source = Dir::open(&end.folder)
+        .and_then(|around| around.child(&end.name, links))
+        .map_err(cannot_open)?;
     let stat = sys::stat(&source).map_err(cannot_open)?;
     let (target, is_fresh) = make_root(run, job, &stat)?;
     let identity = match &target {
-        Some(target) => Some(sys::stat(target).map_err(|cause| Error::io(Doing::Stat, &job.destination, cause))?.id),
+        Some(target) => Some(
+            sys::stat(target)
+                .map_err(|cause| Error::io(Doing::Stat, &job.destination, cause))?
+                .id,
+        ),
         None => None,
     };
     if let Some(identity) = identity {
-        drop(run.destination_root.set(identity));
+        run.destination_root.get_or_init(|| identity);
         if is_fresh {
             run.remember_made(identity);
         }
@@ -128,7 +183,8 @@ fn folder<'scope>(run: &'scope Run<'scope>, job: &Job, end: &End, links: Links) 
     let devices = (stat.id.dev, identity.map_or(0, |id| id.dev));
     let roots = Arc::new(run.pair(source, target, devices));
     drop(run.root.set(Arc::clone(&roots)));
-    let mut place = Place::root(job.source.clone(), job.destination.clone()).found(stat.id, identity);
+    let mut place =
+        Place::root(job.source.clone(), job.destination.clone()).found(stat.id, identity);
     place.fresh = is_fresh;
     let Some(pool) = workers(run) else {
         let cause = io::Error::other("no thread could be started");
@@ -137,9 +193,12 @@ fn folder<'scope>(run: &'scope Run<'scope>, job: &Job, end: &End, links: Links) 
     pool.scope(|scope| tree::copy(run, scope, place, Arc::clone(&roots)));
     tree::set_late_modes(run, &roots);
     if run.options.sync == Sync::Yes
+        && sys::SYNCS_WHOLE
         && let Some(target) = &roots.destination
     {
-        target.sync_file_system().map_err(|cause| Error::io(Doing::Sync, &job.destination, cause))?;
+        target
+            .sync_file_system()
+            .map_err(|cause| Error::io(Doing::Sync, &job.destination, cause))?;
     }
     Ok(())
 }
@@ -151,27 +210,60 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
     let around = Dir::open(&end.folder).map_err(cannot_create)?;
     let existing = match around.stat(&end.name, Links::Keep) {
         Ok(stat) if stat.kind == Kind::Folder => Some(stat),
-        Ok(stat) if stat.kind == Kind::Symlink && end.must_be_folder => {
-            Some(around.stat(&end.name, Links::Follow).map_err(cannot_create)?)
+        Ok(stat) if stat.kind == Kind::Symlink && end.must_be_folder => Some(
+            around
+                .stat(&end.name, Links::Follow)
+                .map_err(cannot_create)?,
+        ),
+        Ok(_) => {
+            return Err(Error::OverFile {
+                from: job.source.clone(),
+                to: job.destination.clone(),
+            });
         }
-        Ok(_) => return Err(Error::OverFile { from: job.source.clone(), to: job.destination.clone() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(cause) => return Err(cannot_create(cause)),
     };
     if existing.is_some_and(|existing| existing.id == source.id) {
-        return Err(Error::SameFile { from: job.source.clone(), to: job.destination.clone() });
+        return Err(Error::SameFile {
+            from: job.source.clone(),
+            to: job.destination.clone(),
+        });
     }
-    let links = if end.must_be_folder { Links::Follow } else { Links::Keep };
-    let opened = existing.map(|_| around.child(&end.name, links)).transpose().map_err(cannot_create)?;
+    let links = if end.must_be_folder {
+        Links::Follow
+    } else {
+        Links::Keep
+    };
+    let opened = existing
+        .map(|_| around.child(&end.name, links))
+        .transpose()
+        .map_err(cannot_create)?;
     if is_inside(opened.as_ref().unwrap_or(&around), source.id).map_err(cannot_create)? {
-        return Err(Error::IntoItself { from: job.source.clone(), to: job.destination.clone() });
+        return Err(Error::IntoItself {
+            from: job.source.clone(),
+            to: job.destination.clone(),
+        });
     }
     match (opened, existing) {
-        (Some(target), Some(existing)) => Ok((Some(target), run.was_made(existing.id))),
+        // Several folders of one name become one folder; that their files must not meet there is filecopy's rule alone.
+        (Some(target), Some(existing)) => {
+            let is_fresh = run.options.cp().is_none() && run.was_made(existing.id);
+            Ok((Some(target), is_fresh))
+        }
         _ if run.is_dry() => Ok((None, true)),
         _ => {
-            around.make_folder(&end.name, 0o700).map_err(cannot_create)?;
-            Ok((Some(around.child(&end.name, Links::Keep).map_err(cannot_create)?), true))
+            around
+                .make_folder(&end.name, 0o700)
+                .map_err(cannot_create)?;
+            Ok((
+                Some(
+                    around
+                        .child(&end.name, Links::Keep)
+                        .map_err(cannot_create)?,
+                ),
+                true,
+            ))
         }
     }
 }
@@ -197,15 +289,25 @@ fn is_inside(folder: &Dir, outer: FileId) -> io::Result<bool> {
 fn workers(run: &Run<'_>) -> Option<rayon::ThreadPool> {
     let job = run.id.0;
     let name = move |number| format!("copy {job} worker {number}");
-    rayon::ThreadPoolBuilder::new().num_threads(run.shared.workers).thread_name(name).build().ok()
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(run.shared.workers)
+        .thread_name(name)
+        .build()
+        .ok()
 }
 
 /// The open roots of a job for a look at both sides; none where the destination does not exist yet.
 pub(crate) fn look(run: &Run<'_>, job: &Job) -> io::Result<Option<(Place, Pair)>> {
     let end = End::of(&job.source);
     let source = Dir::open(&end.folder)?.child(&end.name, end.links(run.options))?;
-    let Ok(target) = Dir::open(&job.destination) else { return Ok(None) };
+    let Ok(target) = Dir::open(&job.destination) else {
+        return Ok(None);
+    };
     let (stat, identity) = (sys::stat(&source)?, sys::stat(&target)?.id);
-    let place = Place::root(job.source.clone(), job.destination.clone()).found(stat.id, Some(identity));
-    Ok(Some((place, run.pair(source, Some(target), (stat.id.dev, identity.dev)))))
+    let place =
+        Place::root(job.source.clone(), job.destination.clone()).found(stat.id, Some(identity));
+    Ok(Some((
+        place,
+        run.pair(source, Some(target), (stat.id.dev, identity.dev)),
+    )))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::stamp::elapsed_secs;
 use common::units::{ByteSize, clock_time, rate};
 
-use crate::config::Mode;
+use crate::config::{Mode, Resume};
 use crate::job::Tally;
 use crate::progress::counted;
 
@@ -44,6 +44,17 @@ pub fn line(mode: Mode, tally: Tally, time: Duration) -> String {
         Mode::Copy => copied(tally, time),
         Mode::DryRun => to_copy(tally),
     }
+}
+
+/// What follows the word for how a copy was stopped. Bytes are left out: some of them were in files that are gone again.
+#[must_use]
+pub fn stopped(tally: Tally, time: Duration, resume: Resume) -> String {
+    let unfinished = match resume {
+        Resume::No => "what was unfinished is removed",
+        Resume::Yes => "what was unfinished is kept for --resume",
+    };
+    let whole = amount(Tally { bytes: 0, ..tally });
+    format!("after {}: {whole} copied, {unfinished}", shown_time(time))
 }
 
 fn copied(tally: Tally, time: Duration) -> String {
@@ -192,6 +203,22 @@ mod tests {
             2000,
             "dry run: 310 files in 12 folders, 300.0 MiB to copy, 3 to skip, 4 to remove, 5 would fail; nothing was written",
         );
+    }
+
+    #[test]
+    fn stops() {
+        let tally = Tally {
+            bytes: 9,
+            files: 2,
+            folders: 1,
+            ..Tally::default()
+        };
+        let line = |resume| stopped(tally, Duration::from_millis(1500), resume);
+        assert_eq!(
+            line(Resume::No),
+            "after 1.50 s: 2 files in 1 folder copied, what was unfinished is removed"
+        );
+        assert!(line(Resume::Yes).ends_with("copied, what was unfinished is kept for --resume"));
     }
 
     #[test]

@@ -10,15 +10,17 @@ use crate::progress::counted;
 /// Names shown before a question about them is asked.
 const SHOWN_NAMES: usize = 5;
 
-/// The line of an entry with `--verbose`, as GNU's tools word it.
+/// The line of an entry with `--verbose`, as GNU's tools word it. A folder that was there already is not worth one.
 #[must_use]
-pub fn entry(action: Action, source: &Path, destination: &Path) -> String {
+pub fn entry(action: Action, source: &Path, destination: &Path) -> Option<String> {
     match action {
         Action::Copied | Action::Cloned | Action::Linked | Action::Made | Action::Folder => {
-            format!("{} -> {}", q(source), q(destination))
+            Some(format!("{} -> {}", q(source), q(destination)))
         }
-        Action::Skipped => format!("skipped {}", q(destination)),
-        Action::Removed => format!("removed {}", q(destination)),
+        Action::BackedUp => Some(format!("renamed {} -> {}", q(source), q(destination))),
+        Action::Skipped => Some(format!("skipped {}", q(destination))),
+        Action::Removed => Some(format!("removed {}", q(destination))),
+        Action::Entered => None,
     }
 }
 
@@ -46,13 +48,18 @@ mod tests {
 
     #[test]
     fn entries() {
-        let check = |action, expected: &str| {
-            assert_eq!(entry(action, Path::new("a b"), Path::new("c\nd")), expected)
-        };
-        check(Action::Copied, r"'a b' -> $'c\nd'");
-        check(Action::Folder, r"'a b' -> $'c\nd'");
-        check(Action::Skipped, r"skipped $'c\nd'");
-        check(Action::Removed, r"removed $'c\nd'");
+        let rows = [
+            (Action::Copied, Some(r"'a b' -> $'c\nd'")),
+            (Action::Folder, Some(r"'a b' -> $'c\nd'")),
+            (Action::BackedUp, Some(r"renamed 'a b' -> $'c\nd'")),
+            (Action::Skipped, Some(r"skipped $'c\nd'")),
+            (Action::Removed, Some(r"removed $'c\nd'")),
+            (Action::Entered, None),
+        ];
+        for (action, expected) in rows {
+            let line = entry(action, Path::new("a b"), Path::new("c\nd"));
+            assert_eq!(line.as_deref(), expected, "{action:?}");
+        }
     }
 
     #[test]

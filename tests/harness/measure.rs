@@ -104,17 +104,13 @@ mod tests {
 
     #[test]
     fn a_spread_has_the_middle_and_the_ends() {
-        let rows: [(&str, &[f64], (f64, f64, f64)); 3] = [
-            ("one", &[3.0], (3.0, 3.0, 3.0)),
-            ("odd", &[9.0, 1.0, 2.0], (1.0, 2.0, 9.0)),
-            ("even", &[4.0, 1.0, 3.0, 2.0], (1.0, 2.5, 4.0)),
+        let rows = [
+            ("one", vec![3.0], (3.0, 3.0, 3.0)),
+            ("odd", vec![9.0, 1.0, 2.0], (1.0, 2.0, 9.0)),
+            ("even", vec![4.0, 1.0, 3.0, 2.0], (1.0, 2.5, 4.0)),
         ];
         for (name, values, (min, median, max)) in rows {
-            assert_eq!(
-                Spread::of(values.iter().copied()),
-                Spread { min, median, max },
-                "{name}"
-            );
+            assert_eq!(Spread::of(values), Spread { min, median, max }, "{name}");
         }
     }
 

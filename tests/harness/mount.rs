@@ -59,7 +59,8 @@ impl FsKind {
     /// What makes it, with the options that a test wants, and the package that brings that.
     fn maker(self) -> (&'static str, &'static [&'static str], &'static str) {
         match self {
-            // Lazy initialisation would go on writing in the background of a measurement.
+            // Lazy initialisation would go on writing in the background of a measurement, and discarding would give
+            // away memory that the image is about to use again.
             Self::Ext4 => (
                 "mkfs.ext4",
                 &[
@@ -70,17 +71,17 @@ impl FsKind {
                     "-m",
                     "0",
                     "-E",
-                    "lazy_itable_init=0,lazy_journal_init=0",
+                    "nodiscard,lazy_itable_init=0,lazy_journal_init=0",
                 ],
                 "e2fsprogs",
             ),
             Self::Ext2 => (
                 "mkfs.ext2",
-                &["-q", "-F", "-I", "128", "-m", "0"],
+                &["-q", "-F", "-I", "128", "-m", "0", "-E", "nodiscard"],
                 "e2fsprogs",
             ),
-            Self::Xfs => ("mkfs.xfs", &["-q", "-f"], "xfsprogs"),
-            Self::Btrfs => ("mkfs.btrfs", &["-q", "-f"], "btrfs-progs"),
+            Self::Xfs => ("mkfs.xfs", &["-q", "-f", "-K"], "xfsprogs"),
+            Self::Btrfs => ("mkfs.btrfs", &["-q", "-f", "-K"], "btrfs-progs"),
             Self::Vfat => ("mkfs.vfat", &[], "dosfstools"),
         }
     }
@@ -173,19 +174,13 @@ impl LoopFs {
         self
     }
 
-    /// Makes it anew, empty. Nothing may be open on it.
+    /// Makes it anew, empty. Nothing may be open on it. The image keeps its memory: what is written next finds it in
+    /// place.
     #[track_caller]
     pub fn remake(&mut self) {
         let point = self.mount.path().to_path_buf();
         let image = self.home.join("image");
         unmount(&point, UnmountFlags::empty()).must(format_args!("unmount {}", point.display()));
-        // A hole instead of the old blocks: gives their memory back.
-        let len = fs::metadata(&image).must("look at the image").len();
-        File::options()
-            .write(true)
-            .open(&image)
-            .and_then(|file| file.set_len(0).and_then(|()| file.set_len(len)))
-            .must("empty the image");
         make(self.kind, self.options, &image);
         self.mount.is_mounted = false;
         self.mount = mount_image(self.kind, &image, point).must("mount again");

@@ -93,16 +93,18 @@ fn lines_beyond_what_is_kept_are_counted_and_the_log_goes_on() {
     let lines: Vec<&str> = run.log.lines().collect();
     let (last, kept) = lines.split_last().unwrap();
     assert_eq!(*last, "after");
-    let expected = format!(
+    // Where lines were lost is open: there may have been room before the last ones came.
+    let all = format!(
         "before\n{}",
         numbered(30_000, &format!(" {}", "x".repeat(100)))
     );
-    assert!(
-        kept.iter()
-            .zip(expected.lines())
-            .all(|(line, expected)| *line == expected),
-        "no gap, no half line"
-    );
+    let mut expected = all.lines();
+    for line in kept {
+        assert!(
+            expected.any(|expected| expected == *line),
+            "whole lines in order, but {line:?}"
+        );
+    }
     let lost = 30_000 + 1 - kept.len();
     assert_eq!(run.lost, format!("lost {lost}"));
     assert!(

@@ -2,6 +2,8 @@
 //!
 //! Each test runs `examples/probe.rs` in one of its parts.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+#![expect(clippy::print_stdout, reason = "what is left out is said")]
 
 mod console;
 mod logging;
@@ -16,7 +18,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// After this, what a test waits for will not come.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The example that plays the programs. Cargo builds it for `cargo test`, not for `cargo test --test process`.
 fn probe() -> Command {

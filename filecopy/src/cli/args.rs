@@ -93,7 +93,7 @@ pub(super) struct Args {
     )]
     backup: Option<Backup>,
 
-    /// Remove from DST what SRC does not have; asks before
+    /// Remove from the copy what SRC does not have; asks before. With -T, DST itself becomes like SRC
     #[arg(long, help_heading = EXISTING)]
     delete: bool,
 
@@ -133,8 +133,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "RATE", value_parser = values::rate, help_heading = SPEED)]
     bwlimit: Option<NonZeroU64>,
 
-    /// Share the blocks of SRC instead of writing new ones
-    REFL: When,
+    /// Share the blocks of SRC instead of writing new ones: auto, always (or fail), never
+    #[arg(
+        long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = SPEED,
+        hide_possible_values = true
+    )]
+    reflink: When,
 
     /// Keep holes: auto, always (make holes of zeros as well), never (fill them)
     #[arg(
@@ -184,7 +188,8 @@ const EXAMPLES: &str = "\
 Examples:
   filecopy film.mkv /media/usb/          copy a file into a folder
   filecopy photos photos-2026            copy a folder, whole or not at all
-  filecopy --update --delete src mirror  make mirror like src, asking before anything is removed
+  filecopy -T --update --delete src mirror
+                                         make mirror like src, asking before anything is removed
   filecopy --dry-run --exclude '*.o' src dst
                                          show what would be copied
   filecopy --resume --bwlimit 20MB big.img /mnt/nas/
@@ -322,4 +327,187 @@ impl Args {
 
 fn pick<T>(given: bool, then: T, otherwise: T) -> T {
     if given { then } else { otherwise }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(arguments: &[&str], person: Person) -> Result<Command, UsageError> {
+        let arguments = std::iter::once("filecopy").chain(arguments.iter().copied());
+        let args = Args::try_parse_from(arguments).expect("clap takes it");
+        args.command(Clock::start(), person)
+    }
+
+    fn copy(arguments: &[&str]) -> (Session, Request) {
+        match command(arguments, Person::Present) {
+            Ok(Command::Copy(session, request)) => (session, request),
+            Ok(_) => panic!("{arguments:?}: no copy"),
+            Err(error) => panic!("{arguments:?}: {error}"),
+        }
+    }
+
+    #[test]
+    fn names() {
+        let check = |arguments: &[&str], sources: &[&str], destination: &str, target: Target| {
+            let (_, request) = copy(arguments);
+            let sources: Vec<PathBuf> = sources.iter().map(PathBuf::from).collect();
+            assert_eq!(request.sources, sources, "{arguments:?}");
+            assert_eq!(
+                request.destination,
+                PathBuf::from(destination),
+                "{arguments:?}"
+            );
+            assert_eq!(request.target, target, "{arguments:?}");
+        };
+        check(&["a", "b"], &["a"], "b", Target::Infer);
+        check(&["a", "b", "c"], &["a", "b"], "c", Target::Infer);
+        check(&["-T", "a", "b"], &["a"], "b", Target::Name);
+        check(&["-t", "d", "a", "b"], &["a", "b"], "d", Target::Folder);
+        check(&["--", "-a", "-b"], &["-a"], "-b", Target::Infer);
+        check(&["a", "-v", "b"], &["a"], "b", Target::Infer);
+        check(&["", "b"], &[""], "b", Target::Infer);
+        assert!(
+            matches!(command(&[], Person::Absent), Ok(Command::Ask(_))),
+            "nothing named"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_are_bytes() {
+        use std::os::unix::ffi::OsStringExt;
+        let name = OsString::from_vec(b"a\xff\n".to_vec());
+        let args = Args::try_parse_from(["filecopy".into(), name.clone(), "b".into()]).unwrap();
+        assert_eq!(args.operands, [name, "b".into()]);
+    }
+
+    #[test]
+    fn options() {
+        let defaults = copy(&["a", "b"]);
+        assert_eq!(defaults.0.options.preserve, filecopy::config::Preserve::ALL);
+        assert_eq!(
+            defaults.0.options.chunk_len.get(),
+            filecopy::config::CHUNK_LEN
+        );
+        assert_eq!(defaults.0.log, LogChoice::Default);
+        assert_eq!(
+            (defaults.0.volume, defaults.0.form),
+            (Volume::Normal, Form::Text)
+        );
+
+        let rows: [(&[&str], fn(&Session) -> bool); 16] = [
+            (&["-u"], |session| {
+                session.options.existing == Existing::IfNewer
+            }),
+            (&["-n"], |session| {
+                session.options.existing == Existing::Keep
+            }),
+            (&["-b"], |session| {
+                session.options.backup == Backup::Simple("~".into())
+            }),
+            (&["--backup=.old"], |session| {
+                session.options.backup == Backup::Simple(".old".into())
+            }),
+            (&["-x"], |session| session.options.mounts == Mounts::Skip),
+            (&["-L"], |session| session.options.follow == Follow::Always),
+            (&["--reflink=never"], |session| {
+                session.options.reflink == filecopy::config::Reflink::Never
+            }),
+            (&["--sparse", "always"], |session| {
+                session.options.sparse == filecopy::config::Sparse::Always
+            }),
+            (&["--verify", "--resume", "--fsync"], |session| {
+                session.options.sync == Sync::Yes
+            }),
+            (&["--retries", "3"], |session| session.options.retries == 3),
+            (&["-v"], |session| session.options.detail == Detail::Entries),
+            (&["--dry-run"], |session| {
+                session.options.detail == Detail::Entries
+            }),
+            (&["--dry-run", "-q"], |session| {
+                session.options.detail == Detail::Job
+            }),
+            (&["--delete", "-y"], |session| {
+                session.consent == Consent::Given
+            }),
+            (&["--log", "x"], |session| {
+                session.log == LogChoice::File("x".into())
+            }),
+            (&["-rRap", "-r", "--no-log"], |session| {
+                session.log == LogChoice::None
+            }),
+        ];
+        for (arguments, holds) in rows {
+            let (session, request) = copy(&[arguments, &["a", "b"]].concat());
+            assert!(holds(&session), "{arguments:?}");
+            assert_eq!(request.sources, [PathBuf::from("a")], "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_command_lines() {
+        let check = |arguments: &[&str], expected: UsageError| {
+            let error = command(arguments, Person::Absent).err();
+            assert_eq!(error, Some(expected), "{arguments:?}");
+        };
+        check(&["a"], UsageError::NoDestination("a".into()));
+        check(&["-t", "d"], UsageError::NoSource);
+        check(&["--delete", "a", "b"], UsageError::NobodyToAsk);
+        check(&["--json"], UsageError::NeedsNames("--json"));
+        check(&["-T"], UsageError::NeedsNames("--no-target-directory"));
+        assert!(
+            command(&["--delete", "a", "b"], Person::Present).is_ok(),
+            "someone can be asked"
+        );
+        assert!(
+            command(&["--delete", "--dry-run", "a", "b"], Person::Absent).is_ok(),
+            "nothing is removed"
+        );
+        assert!(
+            command(&["--delete"], Person::Present).is_err(),
+            "not at the prompt"
+        );
+        assert!(
+            command(&["--delete", "--yes"], Person::Absent).is_ok(),
+            "consent was given"
+        );
+
+        for arguments in [
+            &["-u", "-n"][..],
+            &["-n", "--backup"],
+            &["-q", "-v"],
+            &["--json", "-q"],
+            &["--log=x", "--no-log"],
+            &["--yes"],
+            &["-T", "-t", "d"],
+            &["--jobs", "0"],
+            &["--chunk-size", "0"],
+            &["--reflink=perhaps"],
+        ] {
+            let whole = [&["filecopy"], arguments, &["a", "b"]].concat();
+            assert!(Args::try_parse_from(whole).is_err(), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn repeated_options_add_up_or_the_last_counts() {
+        let (session, _) = copy(&[
+            "--exclude",
+            "a",
+            "--exclude",
+            "b",
+            "--retries=1",
+            "--retries=2",
+            "x",
+            "y",
+        ]);
+        let patterns = session.options.filter.patterns.expect("two were given");
+        assert!(
+            patterns.matched("a", false).is_ignore() && patterns.matched("b", false).is_ignore()
+        );
+        assert_eq!(session.options.retries, 2);
+        let (session, _) = copy(&["--no-preserve=mode", "--no-preserve=times", "x", "y"]);
+        assert!(!session.options.preserve.times, "the second list");
+    }
 }

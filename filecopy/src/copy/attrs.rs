@@ -27,15 +27,30 @@ pub(crate) fn keep(
     made: Made,
 ) -> Result<(), Error> {
     let keeps = run.options.preserve;
-    let owner = if keeps.owner { keep_owner(run, spot, copy, stat, made)? } else { Owned::AsMade };
-    let has_list = keeps.xattr && keep_attributes(run, spot, source, copy, stat)?;
-    if spot.pair.default_acl && keeps.mode && !has_list {
-        // The folder gave the copy a list that the source does not have.
-        sys::remove_acl(copy).map_err(|cause| Error::io(Doing::Attributes, spot.destination(), cause))?;
+    let owner = if keeps.owner {
+        keep_owner(run, spot, copy, stat, made)?
+    } else {
+        Owned::AsMade
+    };
+    let kinds = Kinds::wanted(run);
+    let has_list = kinds != Kinds::None && keep_attributes(run, spot, source, copy, stat, made)?;
+    let may_have_list = spot.pair.default_acl || matches!(made, Made::Kept);
+    if may_have_list && keeps.mode && !has_list && kinds.has_lists() {
+        // The folder gave the copy a list that the source does not have, or the file had one before.
+        sys::remove_acl(copy)
+            .map_err(|cause| Error::io(Doing::Attributes, spot.destination(), cause))?;
     }
-    let mode = final_mode(run, stat, owner);
-    if needs_mode(run, spot, stat, made, mode, has_list || owner == Owned::Changed) {
-        sys::set_mode(copy, mode).map_err(|cause| Error::io(Doing::Mode, spot.destination(), cause))?;
+    let mode = final_mode(run, copy, stat, made, owner);
+    if needs_mode(
+        run,
+        spot,
+        stat,
+        made,
+        mode,
+        has_list || owner == Owned::Changed,
+    ) {
+        sys::set_mode(copy, mode)
+            .map_err(|cause| Error::io(Doing::Mode, spot.destination(), cause))?;
     }
     if keeps.times {
         let set = sys::set_times(copy, stat.accessed, stat.modified);
@@ -54,14 +69,22 @@ enum Owned {
     Wrong,
 }
 
-fn keep_owner(run: &Run<'_>, spot: &Spot<'_>, copy: &impl Node, stat: &Stat, made: Made) -> Result<Owned, Error> {
+fn keep_owner(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    copy: &impl Node,
+    stat: &Stat,
+    made: Made,
+) -> Result<Owned, Error> {
     let now = match (made, spot.pair.gives.get()) {
         (Made::New(_), Some(gives)) => *gives,
         _ => {
-            let now = sys::stat(copy).map_err(|cause| Error::io(Doing::Stat, spot.destination(), cause))?.owner;
+            let now = sys::stat(copy)
+                .map_err(|cause| Error::io(Doing::Stat, spot.destination(), cause))?
+                .owner;
             if matches!(made, Made::New(_)) {
                 // The first file of a folder tells what the others get.
-                drop(spot.pair.gives.set(now));
+                spot.pair.gives.get_or_init(|| now);
             }
             now
         }
@@ -76,7 +99,11 @@ fn keep_owner(run: &Run<'_>, spot: &Spot<'_>, copy: &impl Node, stat: &Stat, mad
             Ok(Owned::Wrong)
         }
         // Who may not give files away may still be in the group.
-        Err(_) if now.group != stat.owner.group && sys::set_group(copy, stat.owner.group).is_ok() => Ok(Owned::Wrong),
+        Err(_)
+            if now.group != stat.owner.group && sys::set_group(copy, stat.owner.group).is_ok() =>
+        {
+            Ok(Owned::Wrong)
+        }
         Err(_) => Ok(Owned::Wrong),
     }
 }
@@ -96,7 +123,8 @@ fn keep_attributes(
     };
     if !run.shared.is_privileged && stat.mode & 0o200 == 0 {
         // Attributes of a file that its owner may not write cannot be set; the mode follows.
-        sys::set_mode(copy, 0o600).map_err(|cause| Error::io(Doing::Mode, spot.destination(), cause))?;
+        sys::set_mode(copy, 0o600)
+            .map_err(|cause| Error::io(Doing::Mode, spot.destination(), cause))?;
     }
     let mut has_list = false;
     for name in &names {
@@ -110,7 +138,9 @@ fn keep_attributes(
             Ok(()) => {}
             // Some are the system's alone; others the destination's file system does not have. Neither is this file's fault.
             Err(cause) if is_ruled_out(&cause) => {
-                if name.as_bytes().starts_with(b"user.") || name.as_bytes().starts_with(b"system.posix_acl") {
+                if name.as_bytes().starts_with(b"user.")
+                    || name.as_bytes().starts_with(b"system.posix_acl")
+                {
                     run.notice_once(Doing::Attributes, "attributes", spot.destination(), cause);
                 }
             }
@@ -121,7 +151,10 @@ fn keep_attributes(
 }
 
 fn is_ruled_out(cause: &io::Error) -> bool {
-    matches!(cause.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+    matches!(
+        cause.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+    )
 }
 
 fn final_mode(run: &Run<'_>, stat: &Stat, owner: Owned) -> u32 {
@@ -129,14 +162,29 @@ fn final_mode(run: &Run<'_>, stat: &Stat, owner: Owned) -> u32 {
         return stat.mode & 0o777 & !run.shared.umask;
     }
     // Powers given to one user or group must not pass to another.
-    if owner == Owned::Wrong { stat.mode & !0o6000 } else { stat.mode }
+    if owner == Owned::Wrong {
+        stat.mode & !0o6000
+    } else {
+        stat.mode
+    }
 }
 
 /// Whether the mode must be set, or is already what it should be by creation.
-fn needs_mode(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat, made: Made, mode: u32, is_disturbed: bool) -> bool {
+fn needs_mode(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    stat: &Stat,
+    made: Made,
+    mode: u32,
+    is_disturbed: bool,
+) -> bool {
     match made {
-        Made::New(created) if !run.options.preserve.mode => spot.pair.default_acl && created != mode,
-        Made::New(created) => is_disturbed || created != mode || spot.pair.default_acl || stat.mode & 0o6000 != 0,
+        Made::New(created) if !run.options.preserve.mode => {
+            spot.pair.default_acl && created != mode
+        }
+        Made::New(created) => {
+            is_disturbed || created != mode || spot.pair.default_acl || stat.mode & 0o6000 != 0
+        }
         Made::Kept => run.options.preserve.mode,
         Made::Folder { is_fresh } => is_fresh || run.options.preserve.mode,
     }

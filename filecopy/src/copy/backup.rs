@@ -19,9 +19,18 @@ pub(super) fn keep_old(run: &Run<'_>, folder: &Dir, name: &OsStr) -> io::Result<
     let kept = backup_name(&run.options.backup, folder, name)?;
     let temporary = temporary_name();
     match folder.link(name, Links::Keep, folder, &temporary) {
-        Ok(()) => folder.rename(&temporary, &kept).inspect_err(|_| drop(folder.remove(&temporary))),
+        Ok(()) => folder
+            .rename(&temporary, &kept)
+            .inspect_err(|_| drop(folder.remove(&temporary))),
         Err(_) => folder.rename(name, &kept),
     }
+}
+
+/// Gives the entry `name` its backup name, and tells it; the name is free then.
+pub(super) fn move_aside(run: &Run<'_>, folder: &Dir, name: &OsStr) -> io::Result<OsString> {
+    let kept = backup_name(&run.options.backup, folder, name)?;
+    folder.rename(name, &kept)?;
+    Ok(kept)
 }
 
 fn backup_name(backup: &Backup, folder: &Dir, name: &OsStr) -> io::Result<OsString> {
@@ -33,7 +42,9 @@ fn backup_name(backup: &Backup, folder: &Dir, name: &OsStr) -> io::Result<OsStri
     match backup {
         Backup::Existing(suffix) if highest == 0 => kept.push(suffix),
         Backup::Simple(suffix) => kept.push(suffix),
-        Backup::None | Backup::Numbered | Backup::Existing(_) => kept.push(format!(".~{}~", highest + 1)),
+        Backup::None | Backup::Numbered | Backup::Existing(_) => {
+            kept.push(format!(".~{}~", highest + 1))
+        }
     }
     Ok(kept)
 }
@@ -43,10 +54,12 @@ fn highest_number(folder: &Dir, name: &OsStr) -> io::Result<u64> {
     let mut highest = 0;
     let listing = folder.child(OsStr::new("."), Links::Keep)?;
     listing.list(&mut ListBuffer::new(), |entry, _| {
-        let number = (entry.as_encoded_bytes().strip_prefix(name.as_encoded_bytes()))
-            .and_then(|rest| rest.strip_prefix(b".~"))
-            .and_then(|rest| rest.strip_suffix(b"~"))
-            .and_then(|digits| str::from_utf8(digits).ok()?.parse::<u64>().ok());
+        let number = (entry
+            .as_encoded_bytes()
+            .strip_prefix(name.as_encoded_bytes()))
+        .and_then(|rest| rest.strip_prefix(b".~"))
+        .and_then(|rest| rest.strip_suffix(b"~"))
+        .and_then(|digits| str::from_utf8(digits).ok()?.parse::<u64>().ok());
         highest = highest.max(number.unwrap_or(0));
         ControlFlow::Continue(())
     })?;

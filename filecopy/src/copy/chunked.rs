@@ -34,7 +34,12 @@ pub(super) struct Mover<'a> {
 
 impl Mover<'_> {
     /// Moves `span`, telling `each` the bytes as they pass. Returns where it ended: before the span's end when the source ended there.
-    pub(super) fn span(&self, span: Span, buffer: &mut [u8], mut each: impl FnMut(&[u8])) -> Result<u64, Stop> {
+    pub(super) fn span(
+        &self,
+        span: Span,
+        buffer: &mut [u8],
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<u64, Stop> {
         let progress = self.run.progress;
         let mut position = span.start;
         while position < span.end {
@@ -42,7 +47,8 @@ impl Mover<'_> {
                 return Err(Stop::Cancelled);
             }
             let step = self.step(buffer.len(), span.end - position);
-            let len = sys::read_at(self.source, &mut buffer[..step], position).map_err(Stop::Read)?;
+            let len =
+                sys::read_at(self.source, &mut buffer[..step], position).map_err(Stop::Read)?;
             let bytes = &buffer[..len];
             each(bytes);
             self.write(bytes, position).map_err(Stop::Write)?;
@@ -62,7 +68,8 @@ impl Mover<'_> {
             if self.run.progress.is_cancelled() {
                 return Err(Stop::Cancelled);
             }
-            let step = usize::try_from((span.end - position).min(OFFLOAD_LEN)).unwrap_or(usize::MAX);
+            let step =
+                usize::try_from((span.end - position).min(OFFLOAD_LEN)).unwrap_or(usize::MAX);
             match sys::offload(self.source, self.destination, position, step) {
                 // Some file systems answer 0 where they should refuse; the plain way finds the true end.
                 Ok(0) => break,
@@ -81,8 +88,12 @@ impl Mover<'_> {
     /// Bytes of the next step: the buffer, what is left, and what the rate limit allows, which is waited for here.
     fn step(&self, buffer_len: usize, left: u64) -> usize {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer_len);
-        let Some(throttle) = &self.run.shared.throttle else { return most };
-        let step = throttle.step(self.run.options.chunk_len.get(), most).min(most);
+        let Some(throttle) = &self.run.shared.throttle else {
+            return most;
+        };
+        let step = throttle
+            .step(self.run.options.chunk_len.get(), most)
+            .min(most);
         throttle.wait(step, || self.run.progress.is_cancelled());
         step
     }
@@ -114,7 +125,10 @@ impl Blocks for [u8] {
             let is_zero = |block: &[u8]| block.iter().all(|&byte| byte == 0);
             let mut blocks = rest.chunks(BLOCK_LEN);
             let first = is_zero(blocks.next()?);
-            let same: usize = blocks.take_while(|block| is_zero(block) == first).map(<[u8]>::len).sum();
+            let same: usize = blocks
+                .take_while(|block| is_zero(block) == first)
+                .map(<[u8]>::len)
+                .sum();
             let (piece, after) = rest.split_at(BLOCK_LEN.min(rest.len()) + same);
             rest = after;
             Some(piece)
@@ -133,13 +147,21 @@ mod tests {
             ("nothing", vec![], &[]),
             ("data alone", vec![block(1), block(2)], &[2 * BLOCK_LEN]),
             ("zeros alone", vec![block(0), block(0)], &[2 * BLOCK_LEN]),
-            ("a hole between", vec![block(1), block(0), block(0), block(1)], &[BLOCK_LEN, 2 * BLOCK_LEN, BLOCK_LEN]),
+            (
+                "a hole between",
+                vec![block(1), block(0), block(0), block(1)],
+                &[BLOCK_LEN, 2 * BLOCK_LEN, BLOCK_LEN],
+            ),
             ("a short end", vec![block(0), vec![7; 10]], &[BLOCK_LEN, 10]),
         ];
         for (name, blocks, lens) in cases {
             let bytes = blocks.concat();
             let pieces: Vec<&[u8]> = bytes.chunk_by_blocks().collect();
-            assert_eq!(pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>(), lens, "{name}");
+            assert_eq!(
+                pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>(),
+                lens,
+                "{name}"
+            );
             assert_eq!(pieces.concat(), bytes, "{name}: nothing is lost");
         }
     }

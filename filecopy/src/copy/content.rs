@@ -15,8 +15,8 @@ use crate::sys::{self, Kind, Span, Stat};
 
 use super::chunked::{Mover, Stop};
 use super::hash::{Hasher, Segment};
-use super::stage::Stage;
 use super::ranges::{self, Moved};
+use super::stage::Stage;
 use super::{Helpers, is_remote};
 
 /// How often the end of a growing source is followed before giving up.
@@ -40,13 +40,24 @@ pub(super) struct Filled {
 impl Filled {
     /// A file that gets no content.
     pub(super) fn nothing(source: File, stat: Stat) -> Self {
-        Self { source: Arc::new(source), stat, bytes: 0, cloned: false, segments: Vec::new(), grew_from: None }
+        Self {
+            source: Arc::new(source),
+            stat,
+            bytes: 0,
+            cloned: false,
+            segments: Vec::new(),
+            grew_from: None,
+        }
     }
 
     /// What to say about a source that grew.
     pub(super) fn grew(&self, spot: &Spot<'_>) -> Option<Error> {
         let before = self.grew_from?;
-        Some(Error::Grew { path: spot.source(), before, after: self.bytes })
+        Some(Error::Grew {
+            path: spot.source(),
+            before,
+            after: self.bytes,
+        })
     }
 }
 
@@ -74,7 +85,12 @@ pub(super) fn fill<'scope>(
         filled.cloned = true;
         return Ok(filled);
     }
-    let mover = Mover { run, source, destination: stage.file(), skip_zeros: run.options.sparse == Sparse::Always };
+    let mover = Mover {
+        run,
+        source,
+        destination: stage.file(),
+        skip_zeros: run.options.sparse == Sparse::Always,
+    };
     let moved = bytes(run, helpers, spot, &filled, stage, &mover);
     let moved = moved.and_then(|moved| {
         filled.segments = moved.segments;
@@ -82,7 +98,12 @@ pub(super) fn fill<'scope>(
         settle(&mover, &mut filled)
     });
     match moved.map_err(|stop| explain(spot, stop))? {
-        Some(change) => return Err(Error::Changed { path: spot.source(), change }),
+        Some(change) => {
+            return Err(Error::Changed {
+                path: spot.source(),
+                change,
+            });
+        }
         None if mover.skip_zeros || filled.bytes < stat.size || stat.allocated < stat.size => {
             // A hole at the end leaves the file short, and an early end leaves storage reserved beyond it.
             let sized = stage.file().set_len(filled.bytes);
@@ -94,22 +115,35 @@ pub(super) fn fill<'scope>(
 }
 
 /// Shares the source's blocks if that is wanted and possible.
-fn clone(run: &Run<'_>, spot: &Spot<'_>, source: &File, stat: &Stat, stage: &Stage<'_>) -> Result<bool, Error> {
+fn clone(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    source: &File,
+    stat: &Stat,
+    stage: &Stage<'_>,
+) -> Result<bool, Error> {
     let wanted = run.options.reflink;
     let devices = spot.pair.devices;
-    let is_hopeless = run.shared.devices.known(devices).clones == Some(false) && wanted != Reflink::Always;
+    let is_hopeless =
+        run.shared.devices.known(devices).clones == Some(false) && wanted != Reflink::Always;
     if wanted == Reflink::Never || is_hopeless || stat.size == 0 || stat.kind != Kind::File {
         return Ok(false);
     }
     match sys::clone(source, stage.file()) {
         Ok(()) => {
-            run.shared.devices.learn(devices, |known| known.clones = Some(true));
+            run.shared
+                .devices
+                .learn(devices, |known| known.clones = Some(true));
             Ok(true)
         }
-        Err(cause) if wanted == Reflink::Always => Err(Error::io(Doing::Clone, spot.destination(), cause)),
+        Err(cause) if wanted == Reflink::Always => {
+            Err(Error::io(Doing::Clone, spot.destination(), cause))
+        }
         Err(_) => {
             // One file of a file system that can (a swap file, say) may be refused: only the first answer counts.
-            run.shared.devices.learn(devices, |known| known.clones = known.clones.or(Some(false)));
+            run.shared
+                .devices
+                .learn(devices, |known| known.clones = known.clones.or(Some(false)));
             Ok(false)
         }
     }
@@ -127,10 +161,19 @@ fn bytes<'scope>(
     let stat = &filled.stat;
     if stat.kind != Kind::File || stat.size == 0 {
         // Files of /proc and the like say 0 and hold something.
-        return pieces(mover, std::iter::once(Ok(Span { start: 0, end: u64::MAX })));
+        return pieces(
+            mover,
+            std::iter::once(Ok(Span {
+                start: 0,
+                end: u64::MAX,
+            })),
+        );
     }
     let way = plan::way(stat, run.options, run.shared.workers);
-    let whole = Span { start: 0, end: stat.size };
+    let whole = Span {
+        start: 0,
+        end: stat.size,
+    };
     let must_see_bytes = run.options.verify == Verify::ReadBack || stage.map().is_some();
     if !must_see_bytes
         && matches!(way, Way::Whole | Way::Ranges)
@@ -138,14 +181,22 @@ fn bytes<'scope>(
         && let Some(reached) = mover.offload(whole)?
         && reached == stat.size
     {
-        return Ok(Moved { reached, segments: Vec::new(), is_cut: false });
+        return Ok(Moved {
+            reached,
+            segments: Vec::new(),
+            is_cut: false,
+        });
     }
     match way {
         Way::Small => pieces(mover, std::iter::once(Ok(whole))),
         Way::Sparse if stage.map().is_none() => {
             let moved = pieces(mover, data(mover.source, stat.size))?;
             // What follows the last stretch of data is a hole.
-            let reached = if moved.is_cut { moved.reached } else { stat.size };
+            let reached = if moved.is_cut {
+                moved.reached
+            } else {
+                stat.size
+            };
             Ok(Moved { reached, ..moved })
         }
         Way::Whole | Way::Ranges | Way::Sparse => {
@@ -154,7 +205,14 @@ fn bytes<'scope>(
                 sys::allocate(mover.destination, stat.size).map_err(Stop::Write)?;
             }
             let helpers = if way == Way::Ranges { helpers } else { None };
-            ranges::copy(run, helpers, (&filled.source, stage.file()), stat.size, skip_zeros, stage.map())
+            ranges::copy(
+                run,
+                helpers,
+                (&filled.source, stage.file()),
+                stat.size,
+                skip_zeros,
+                stage.map(),
+            )
         }
     }
 }
@@ -162,7 +220,11 @@ fn bytes<'scope>(
 /// Moves stretches one after the other, hashing where the copy is to be verified.
 fn pieces(mover: &Mover<'_>, spans: impl Iterator<Item = io::Result<Span>>) -> Result<Moved, Stop> {
     let verifies = mover.run.options.verify == Verify::ReadBack;
-    let mut moved = Moved { reached: 0, segments: Vec::new(), is_cut: false };
+    let mut moved = Moved {
+        reached: 0,
+        segments: Vec::new(),
+        is_cut: false,
+    };
     mover.run.shared.buffers.with(|buffer| {
         for span in spans {
             let span = span.map_err(Stop::Read)?;
@@ -173,8 +235,14 @@ fn pieces(mover: &Mover<'_>, spans: impl Iterator<Item = io::Result<Span>>) -> R
                 }
             })?;
             if let Some(hasher) = hasher {
-                let span = Span { start: span.start, end: moved.reached };
-                moved.segments.push(Segment { span, hash: hasher.finish() });
+                let span = Span {
+                    start: span.start,
+                    end: moved.reached,
+                };
+                moved.segments.push(Segment {
+                    span,
+                    hash: hasher.finish(),
+                });
             }
             if moved.reached < span.end {
                 moved.is_cut = true;
@@ -200,7 +268,10 @@ fn settle(mover: &Mover<'_>, filled: &mut Filled) -> Result<Option<Change>, Stop
     let before = filled.stat;
     let mut after = sys::stat(&*filled.source).map_err(Stop::Read)?;
     // A source without a size of its own (a pipe, a file of /proc) has nothing to compare with; the log of this run grows by our doing.
-    if before.kind != Kind::File || (before.size == 0 && after.size == 0) || mover.run.shared.log == Some(before.id) {
+    if before.kind != Kind::File
+        || (before.size == 0 && after.size == 0)
+        || mover.run.shared.log == Some(before.id)
+    {
         return Ok(None);
     }
     for _ in 0..TOP_UPS {
@@ -208,14 +279,27 @@ fn settle(mover: &Mover<'_>, filled: &mut Filled) -> Result<Option<Change>, Stop
             break;
         }
         filled.grew_from = Some(before.size);
-        let more = pieces(mover, std::iter::once(Ok(Span { start: filled.bytes, end: after.size })))?;
+        let more = pieces(
+            mover,
+            std::iter::once(Ok(Span {
+                start: filled.bytes,
+                end: after.size,
+            })),
+        )?;
         filled.bytes = more.reached;
         filled.segments.extend(more.segments);
         after = sys::stat(&*filled.source).map_err(Stop::Read)?;
     }
-    filled.stat = Stat { size: after.size, modified: after.modified, ..before };
+    filled.stat = Stat {
+        size: after.size,
+        modified: after.modified,
+        ..before
+    };
     Ok(if after.size < before.size {
-        Some(Change::Shrank { before: before.size, after: after.size })
+        Some(Change::Shrank {
+            before: before.size,
+            after: after.size,
+        })
     } else if after.size > filled.bytes && after.size > before.size {
         Some(Change::KeepsGrowing)
     } else if after.size == before.size && after.modified != before.modified {
@@ -229,6 +313,8 @@ fn explain(spot: &Spot<'_>, stop: Stop) -> Error {
     match stop {
         Stop::Read(cause) => Error::io(Doing::Read, spot.source(), cause),
         Stop::Write(cause) => Error::io(Doing::Write, spot.destination(), cause),
-        Stop::Cancelled => Error::Cancelled { path: spot.source() },
+        Stop::Cancelled => Error::Cancelled {
+            path: spot.source(),
+        },
     }
 }

@@ -1,7 +1,7 @@
 //! Copies one entry that is no folder.
 //!
 //! ```text
-//!            judge ──► skip, refuse
+//!            judge ──► skip, refuse          (by cp's rules: inplace.rs)
 //!              │
 //!  symlink, fifo, device ──► special.rs
 //!              │
@@ -20,15 +20,17 @@ mod backup;
 mod chunked;
 mod content;
 mod hash;
+mod inplace;
 mod ranges;
 mod resume;
 mod special;
 mod stage;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::config::{Content, Follow, Replace, Special, Verify};
+use crate::config::{Content, Existing, Special, Verify};
 use crate::error::{Change, Doing, Error};
 use crate::job::Action;
 use crate::place::Spot;
@@ -44,17 +46,41 @@ use stage::Stage;
 /// Where idle workers are asked for help with one file; none when the job is a single small file.
 pub(crate) type Helpers<'scope, 'run> = Option<&'run rayon::Scope<'scope>>;
 
-/// Copies one entry, telling its failure or its end.
-pub(crate) fn entry<'scope>(run: &'scope Run<'scope>, helpers: Helpers<'scope, '_>, spot: &Spot<'_>, kind: Kind) {
+/// What was found at a destination, and done about it.
+#[derive(Debug)]
+enum Met {
+    /// The way is free, or what stands there is to be replaced.
+    Ready {
+        existing: Option<Stat>,
+        /// The name that the old entry was given.
+        kept_as: Option<OsString>,
+    },
+    /// What stands there is to be left as it is.
+    Leave(Stat),
+}
+
+/// Copies one entry, telling its failure or its end; tells also whether it is now at its destination by our doing.
+pub(crate) fn entry<'scope>(
+    run: &'scope Run<'scope>,
+    helpers: Helpers<'scope, '_>,
+    spot: &Spot<'_>,
+    kind: Kind,
+) -> bool {
     let mut tries_left = run.options.retries;
     loop {
         match attempt(run, helpers, spot, kind) {
-            Ok((action, bytes)) => return run.done(spot, action, bytes),
+            Ok((action, bytes)) => {
+                run.done(spot, action, bytes);
+                return action != Action::Skipped;
+            }
             Err(error) if tries_left > 0 && is_passing(&error) && !run.progress.is_cancelled() => {
                 tries_left -= 1;
                 run.notice(error);
             }
-            Err(error) => return run.fail(error),
+            Err(error) => {
+                run.fail(error);
+                return false;
+            }
         }
     }
 }
@@ -66,12 +92,26 @@ fn attempt<'scope>(
     kind: Kind,
 ) -> Result<(Action, u64), Error> {
     match kind {
+        Kind::Folder => {}
+        _ if run.options.content == Content::HardLink || run.options.content == Content::SymbolicLink => {
+            return special::another_name(run, spot);
+        }
+        _ => {}
+    }
+    match kind {
         Kind::File => file(run, helpers, spot),
-        Kind::Fifo | Kind::CharDevice | Kind::BlockDevice | Kind::Socket if run.options.special == Special::Contents => {
+        Kind::Fifo | Kind::CharDevice | Kind::BlockDevice | Kind::Socket
+            if run.options.special == Special::Contents =>
+        {
             file(run, helpers, spot)
         }
-        Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => special::copy(run, spot),
-        Kind::Folder => Err(Error::Changed { path: spot.source(), change: Change::Kind }),
+        Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
+            special::copy(run, spot)
+        }
+        Kind::Folder => Err(Error::Changed {
+            path: spot.source(),
+            change: Change::Kind,
+        }),
     }
 }
 
@@ -82,34 +122,86 @@ fn file<'scope>(
     spot: &Spot<'_>,
 ) -> Result<(Action, u64), Error> {
     let contents_only = run.options.special == Special::Contents;
-    let source = (spot.pair.source.open_file(spot.source_name, spot.links, contents_only))
-        .map_err(|cause| Error::io(Doing::OpenSource, spot.source(), cause))?;
+    let source = (spot
+        .pair
+        .source
+        .open_file(spot.source_name, spot.links, contents_only))
+    .map_err(|cause| Error::io(Doing::OpenSource, spot.source(), cause))?;
     let stat = sys::stat(&source).map_err(|cause| Error::io(Doing::Stat, spot.source(), cause))?;
     if stat.kind == Kind::Folder || (stat.kind != Kind::File && !contents_only) {
-        return Err(Error::Changed { path: spot.source(), change: Change::Kind });
+        return Err(Error::Changed {
+            path: spot.source(),
+            change: Change::Kind,
+        });
     }
-    let existing = existing(run, spot, &stat)?;
-    if let Verdict::Skip = decide(run, spot, &stat, existing.as_ref())? {
-        return Ok((Action::Skipped, 0));
-    }
+    let (existing, kept_as) = match meet(run, spot, &stat)? {
+        Met::Ready { existing, kept_as } => (existing, kept_as),
+        Met::Leave(existing) => return leave(run, spot, &stat, &existing),
+    };
     if run.is_dry() {
         return Ok((Action::Copied, stat.size));
     }
-    let keeps_links = run.options.preserve.links && stat.names > 1 && run.options.content == Content::Copy;
-    if !keeps_links {
-        return fill(run, helpers, spot, source, &stat, existing.as_ref());
+    let existing = existing.as_ref();
+    let result = match names(run, spot, &stat) {
+        0 | 1 => fill(run, helpers, spot, source, &stat, existing),
+        names => match run.links.claim(stat.id, names) {
+            Claim::Again(copied) => {
+                special::link(run, spot, &copied, existing).map(|()| (Action::Linked, 0))
+            }
+            Claim::First => {
+                let result = fill(run, helpers, spot, source, &stat, existing);
+                let copied = result.is_ok().then(|| special::copied(run, spot));
+                run.links.settle(stat.id, copied);
+                result
+            }
+        },
+    };
+    unless_failed(run, spot, kept_as, result)
+}
+
+/// How many names of a file this job may meet and must make one file again; 0 when it need not.
+fn names(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat) -> u64 {
+    let makes_files = matches!(run.options.content, Content::Copy | Content::AttributesOnly);
+    match run.options.preserve.links && makes_files {
+        false => 0,
+        // Links that are followed are names too, and nobody knows how many there are.
+        true if run.options.cp().is_some() && spot.links == Links::Follow => u64::MAX,
+        true => stat.names,
     }
-    match run.links.claim(stat.id, stat.names) {
+}
+
+/// Leaves an existing file alone. One that is only new enough still has to be one with the other copies of its source.
+fn leave(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat, existing: &Stat) -> Result<(Action, u64), Error> {
+    let names = names(run, spot, stat);
+    if run.options.existing != Existing::IfNewer || names < 2 || run.is_dry() {
+        return Ok((Action::Skipped, 0));
+    }
+    match run.links.claim(stat.id, names) {
         Claim::Again(copied) => {
-            special::link(run, spot, &copied, existing.as_ref())?;
+            special::link(run, spot, &copied, Some(existing))?;
             Ok((Action::Linked, 0))
         }
         Claim::First => {
-            let result = fill(run, helpers, spot, source, &stat, existing.as_ref());
-            run.links.settle(stat.id, result.is_ok().then(|| special::copied(run, spot)));
-            result
+            let copied = special::copied(run, spot);
+            run.links.settle(stat.id, Some(copied));
+            Ok((Action::Skipped, 0))
         }
     }
+}
+
+/// Passes a result on. If the copy failed, what was moved aside for it gets its name back.
+fn unless_failed(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    kept_as: Option<OsString>,
+    result: Result<(Action, u64), Error>,
+) -> Result<(Action, u64), Error> {
+    if let (Err(_), Some(kept_as)) = (&result, kept_as)
+        && let Err(error) = inplace::put_back(spot, &kept_as)
+    {
+        run.fail(error);
+    }
+    result
 }
 
 /// Makes the copy of a regular file that has been decided on.
@@ -121,11 +213,6 @@ fn fill<'scope>(
     stat: &Stat,
     existing: Option<&Stat>,
 ) -> Result<(Action, u64), Error> {
-    match run.options.content {
-        Content::Copy | Content::AttributesOnly => {}
-        Content::HardLink => return special::link_to_source(run, spot, existing),
-        Content::SymbolicLink => return special::symlink_to_source(run, spot, existing),
-    }
     if let Some(existing) = existing
         && resume::is_there_already(run, spot, &source, stat, existing)?
     {
@@ -143,10 +230,20 @@ fn fill<'scope>(
     if let Some(error) = filled.grew(spot) {
         run.notice(error);
     }
-    attrs::keep(run, spot, &*filled.source, &**stage.file(), &filled.stat, stage.made())?;
+    attrs::keep(
+        run,
+        spot,
+        &*filled.source,
+        &**stage.file(),
+        &filled.stat,
+        stage.made(),
+    )?;
     let must_sync = stage.syncs_alone();
     if must_sync || run.options.verify == Verify::ReadBack || is_remote(run, spot) {
-        stage.file().sync_all().map_err(|cause| Error::io(Doing::Sync, spot.destination(), cause))?;
+        stage
+            .file()
+            .sync_all()
+            .map_err(|cause| Error::io(Doing::Sync, spot.destination(), cause))?;
     }
     if run.options.verify == Verify::ReadBack {
         hash::verify(run, spot, stage.file(), &filled)?;
@@ -156,19 +253,41 @@ fn fill<'scope>(
         let synced = spot.pair.destination().and_then(Dir::sync);
         synced.map_err(|cause| Error::io(Doing::Sync, spot.destination(), cause))?;
     }
-    Ok((if filled.cloned { Action::Cloned } else { Action::Copied }, filled.bytes))
+    Ok((
+        if filled.cloned {
+            Action::Cloned
+        } else {
+            Action::Copied
+        },
+        filled.bytes,
+    ))
+}
+
+/// Looks at the destination of an entry that is no folder, and decides what becomes of it.
+fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met, Error> {
+    if run.options.cp().is_some() {
+        return inplace::meet(run, spot, source);
+    }
+    let existing = existing(run, spot)?;
+    match (decide(run, spot, source, existing.as_ref())?, existing) {
+        (Verdict::Skip, Some(existing)) => Ok(Met::Leave(existing)),
+        (_, existing) => Ok(Met::Ready {
+            existing,
+            kept_as: None,
+        }),
+    }
 }
 
 /// What stands at the destination. A folder made by this run is known to be empty of foreign entries, and is not asked: creating
 /// there exclusively tells.
-fn existing(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Option<Stat>, Error> {
-    let Some(folder) = &spot.pair.destination else { return Ok(None) };
+fn existing(run: &Run<'_>, spot: &Spot<'_>) -> Result<Option<Stat>, Error> {
+    let Some(folder) = &spot.pair.destination else {
+        return Ok(None);
+    };
     if spot.is_fresh() && !run.is_dry() {
         return Ok(None);
     }
-    let in_place = !matches!(run.options.replace, Replace::Atomically | Replace::Remove);
-    let links = if in_place && run.options.follow != Follow::Never && source.kind == Kind::File { Links::Follow } else { Links::Keep };
-    match folder.stat(spot.destination_name, links) {
+    match folder.stat(spot.destination_name, Links::Keep) {
         Ok(stat) => Ok(Some(stat)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(Error::io(Doing::Stat, spot.destination(), cause)),
@@ -176,15 +295,30 @@ fn existing(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Option<Stat
 }
 
 /// Turns the verdict on an existing destination into going on, skipping, or an error.
-fn decide(run: &Run<'_>, spot: &Spot<'_>, source: &Stat, existing: Option<&Stat>) -> Result<Verdict, Error> {
+fn decide(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    source: &Stat,
+    existing: Option<&Stat>,
+) -> Result<Verdict, Error> {
     let is_fresh = spot.is_fresh() || existing.is_some_and(|existing| run.was_made(existing.id));
     if existing.is_some_and(|existing| Some(existing.id) == run.shared.log) {
-        return Err(Error::IsLog { to: spot.destination() });
+        return Err(Error::IsLog {
+            to: spot.destination(),
+        });
     }
     match plan::judge(source, existing, is_fresh, run.options) {
-        Verdict::SameFile => Err(Error::SameFile { from: spot.source(), to: spot.destination() }),
-        Verdict::OverFolder => Err(Error::OverFolder { to: spot.destination() }),
-        Verdict::JustCreated => Err(Error::JustCreated { from: spot.source(), to: spot.destination() }),
+        Verdict::SameFile => Err(Error::SameFile {
+            from: spot.source(),
+            to: spot.destination(),
+        }),
+        Verdict::OverFolder => Err(Error::OverFolder {
+            to: spot.destination(),
+        }),
+        Verdict::JustCreated => Err(Error::JustCreated {
+            from: spot.source(),
+            to: spot.destination(),
+        }),
         verdict @ (Verdict::Create | Verdict::Replace | Verdict::Skip) => Ok(verdict),
     }
 }
@@ -194,7 +328,9 @@ fn is_remote(run: &Run<'_>, spot: &Spot<'_>) -> bool {
     let known = run.shared.devices.known(spot.pair.devices).is_remote;
     known.unwrap_or_else(|| {
         let is_remote = spot.pair.destination.as_ref().is_some_and(Dir::is_remote);
-        run.shared.devices.learn(spot.pair.devices, |known| known.is_remote = Some(is_remote));
+        run.shared
+            .devices
+            .learn(spot.pair.devices, |known| known.is_remote = Some(is_remote));
         is_remote
     })
 }
@@ -204,11 +340,20 @@ fn is_passing(error: &Error) -> bool {
     use std::io::ErrorKind as Kind;
     match error {
         Error::Changed { .. } | Error::Verify { .. } => true,
-        Error::Io { cause, .. } => matches!(
-            cause.kind(),
-            Kind::TimedOut | Kind::WouldBlock | Kind::Interrupted | Kind::StaleNetworkFileHandle | Kind::ResourceBusy
-        ) || cause.raw_os_error() == Some(sys::EIO),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other error says that the request is wrong")]
+        Error::Io { cause, .. } => {
+            matches!(
+                cause.kind(),
+                Kind::TimedOut
+                    | Kind::WouldBlock
+                    | Kind::Interrupted
+                    | Kind::StaleNetworkFileHandle
+                    | Kind::ResourceBusy
+            ) || cause.raw_os_error() == Some(sys::EIO)
+        }
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "every other error says that the request is wrong"
+        )]
         _ => false,
     }
 }

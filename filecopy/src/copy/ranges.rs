@@ -73,7 +73,13 @@ pub(super) fn copy<'scope>(
         hashes: run.options.verify == Verify::ReadBack || map.is_some(),
         next: AtomicU64::new(0),
         stop: AtomicBool::new(false),
-        state: Mutex::new(State { active: 0, is_over: false, reached: size, segments: Vec::new(), stopped: None }),
+        state: Mutex::new(State {
+            active: 0,
+            is_over: false,
+            reached: size,
+            segments: Vec::new(),
+            stopped: None,
+        }),
         idle: Condvar::new(),
     });
     // A map is written by its owner alone: resumable copies are bound by the disk, not by workers.
@@ -108,15 +114,22 @@ impl Work {
     }
 
     fn take_ranges(&self, run: &Run<'_>, map: Option<&Map>) {
-        let mover =
-            Mover { run, source: &self.source, destination: &self.destination, skip_zeros: self.skip_zeros };
+        let mover = Mover {
+            run,
+            source: &self.source,
+            destination: &self.destination,
+            skip_zeros: self.skip_zeros,
+        };
         run.shared.buffers.with(|buffer| {
             while !self.stop.load(Relaxed) {
                 let start = self.next.fetch_add(self.range_len, Relaxed);
                 if start >= self.size {
                     break;
                 }
-                let span = Span { start, end: (start + self.range_len).min(self.size) };
+                let span = Span {
+                    start,
+                    end: (start + self.range_len).min(self.size),
+                };
                 if let Some(hash) = map.and_then(|map| map.has(span)) {
                     run.progress.bytes.fetch_add(span.len(), Relaxed);
                     self.state().segments.push(Segment { span, hash });
@@ -130,7 +143,13 @@ impl Work {
         });
     }
 
-    fn range(&self, mover: &Mover<'_>, span: Span, buffer: &mut [u8], map: Option<&Map>) -> Result<(), Stop> {
+    fn range(
+        &self,
+        mover: &Mover<'_>,
+        span: Span,
+        buffer: &mut [u8],
+        map: Option<&Map>,
+    ) -> Result<(), Stop> {
         if !self.hashes {
             let reached = mover.span(span, buffer, |_| {})?;
             self.note_end(reached, span);
@@ -139,11 +158,17 @@ impl Work {
         let mut hasher = Hasher::new();
         let reached = mover.span(span, buffer, |bytes| hasher.update(bytes))?;
         let hash: Hash = hasher.finish();
-        let span_moved = Span { start: span.start, end: reached };
+        let span_moved = Span {
+            start: span.start,
+            end: reached,
+        };
         if let (Some(map), true) = (map, reached == span.end) {
             map.note(span, hash).map_err(Stop::Write)?;
         }
-        self.state().segments.push(Segment { span: span_moved, hash });
+        self.state().segments.push(Segment {
+            span: span_moved,
+            hash,
+        });
         self.note_end(reached, span);
         Ok(())
     }
@@ -162,13 +187,20 @@ impl Work {
         let mut state = self.state();
         state.is_over = true;
         while state.active > 0 {
-            state = self.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .idle
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         if let Some(stop) = state.stopped.take() {
             return Err(stop);
         }
         let is_cut = state.reached < self.size;
-        Ok(Moved { reached: state.reached, segments: std::mem::take(&mut state.segments), is_cut })
+        Ok(Moved {
+            reached: state.reached,
+            segments: std::mem::take(&mut state.segments),
+            is_cut,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -184,7 +216,9 @@ impl Drop for Leave<'_> {
         state.active -= 1;
         if std::thread::panicking() {
             self.0.stop.store(true, Relaxed);
-            state.stopped.get_or_insert_with(|| Stop::Write(std::io::Error::other("a worker ended by an internal fault")));
+            state.stopped.get_or_insert_with(|| {
+                Stop::Write(std::io::Error::other("a worker ended by an internal fault"))
+            });
         }
         drop(state);
         self.0.idle.notify_all();

@@ -73,7 +73,13 @@ impl Map {
 
     /// Removes partial copy and map if no range was finished, so that a failed copy leaves nothing useless.
     pub(super) fn remove_if_worthless(&self, folder: &Dir) {
-        if self.file.lock().unwrap_or_else(PoisonError::into_inner).count == 0 {
+        if self
+            .file
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .count
+            == 0
+        {
             drop(folder.remove(&self.partial_name));
             drop(folder.remove(&self.map_name));
         }
@@ -81,7 +87,13 @@ impl Map {
 }
 
 /// Opens the partial copy for `spot`, with what of it can be trusted, or begins one.
-pub(super) fn open(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat, mode: u32) -> io::Result<(File, Map)> {
+pub(super) fn open(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    folder: &Dir,
+    source: &Stat,
+    mode: u32,
+) -> io::Result<(File, Map)> {
     let stem = blake3::hash(spot.destination_name.as_encoded_bytes()).to_hex();
     let partial_name = OsString::from(format!(".filecopy-{}.part", &stem[..16]));
     let map_name = OsString::from(format!(".filecopy-{}.map", &stem[..16]));
@@ -97,7 +109,10 @@ pub(super) fn open(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat, 
         }
         _ => {
             drop(folder.remove(&partial_name));
-            (folder.create(&partial_name, mode & 0o700 | 0o600)?, BTreeMap::new())
+            (
+                folder.create(&partial_name, mode & 0o700 | 0o600)?,
+                BTreeMap::new(),
+            )
         }
     };
     drop(folder.remove(&map_name));
@@ -107,8 +122,19 @@ pub(super) fn open(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat, 
         text.push_str(&line(*start, hash));
     }
     map.write_all(text.as_bytes())?;
-    let notes = Notes { file: map, count: known.len() };
-    Ok((file, Map { partial_name, map_name, known, file: Mutex::new(notes) }))
+    let notes = Notes {
+        file: map,
+        count: known.len(),
+    };
+    Ok((
+        file,
+        Map {
+            partial_name,
+            map_name,
+            known,
+            file: Mutex::new(notes),
+        },
+    ))
 }
 
 /// With `--resume`: whether the destination has the source's content already, compared byte by byte. Its metadata is brought up to date.
@@ -119,15 +145,27 @@ pub(super) fn is_there_already(
     stat: &Stat,
     existing: &Stat,
 ) -> Result<bool, Error> {
-    if run.options.resume == Resume::No || existing.kind != Kind::File || existing.size != stat.size {
+    if run.options.resume == Resume::No || existing.kind != Kind::File || existing.size != stat.size
+    {
         return Ok(false);
     }
-    let opened = spot.pair.destination().and_then(|folder| folder.open_file(spot.destination_name, spot.links, false));
+    let opened = spot
+        .pair
+        .destination()
+        .and_then(|folder| folder.open_file(spot.destination_name, spot.links, false));
     let Ok(copy) = opened else { return Ok(false) };
-    let whole = Span { start: 0, end: stat.size };
-    let ours = hash::of(run, source, whole).map_err(|cause| Error::io(Doing::Read, spot.source(), cause))?;
-    if hash::of(run, &copy, whole).is_ok_and(|theirs| theirs == ours) && !run.progress.is_cancelled() {
-        run.progress.bytes.fetch_add(stat.size, std::sync::atomic::Ordering::Relaxed);
+    let whole = Span {
+        start: 0,
+        end: stat.size,
+    };
+    let ours = hash::of(run, source, whole)
+        .map_err(|cause| Error::io(Doing::Read, spot.source(), cause))?;
+    if hash::of(run, &copy, whole).is_ok_and(|theirs| theirs == ours)
+        && !run.progress.is_cancelled()
+    {
+        run.progress
+            .bytes
+            .fetch_add(stat.size, std::sync::atomic::Ordering::Relaxed);
         attrs::keep(run, spot, source, &copy, stat, Made::Kept)?;
         return Ok(true);
     }
@@ -135,13 +173,23 @@ pub(super) fn is_there_already(
 }
 
 /// The ranges of the map that still have their hash.
-fn trusted(run: &Run<'_>, file: &File, size: u64, known: BTreeMap<u64, Hash>) -> BTreeMap<u64, Hash> {
+fn trusted(
+    run: &Run<'_>,
+    file: &File,
+    size: u64,
+    known: BTreeMap<u64, Hash>,
+) -> BTreeMap<u64, Hash> {
     let range_len = plan::range_len(run.options);
     known
         .into_iter()
         .filter(|(start, hash)| {
-            let span = Span { start: *start, end: start.saturating_add(range_len).min(size) };
-            start % range_len == 0 && *start < size && hash::of(run, file, span).is_ok_and(|found| found == *hash)
+            let span = Span {
+                start: *start,
+                end: start.saturating_add(range_len).min(size),
+            };
+            start % range_len == 0
+                && *start < size
+                && hash::of(run, file, span).is_ok_and(|found| found == *hash)
         })
         .collect()
 }
@@ -152,7 +200,13 @@ fn is_ours(file: &File) -> bool {
 }
 
 fn header(run: &Run<'_>, source: &Stat) -> String {
-    let Stat { id, size, modified, changed, .. } = source;
+    let Stat {
+        id,
+        size,
+        modified,
+        changed,
+        ..
+    } = source;
     format!(
         "filecopy resume 1\nsource {} {} {size} {}.{:09} {}.{:09} {}\n",
         id.dev,
@@ -178,12 +232,17 @@ fn read_map(folder: &Dir, name: &OsStr, header: &str) -> io::Result<BTreeMap<u64
 
 /// The ranges a map lists, none if it is of another source. A line cut short by a crash is passed over.
 fn parse_map(text: &str, header: &str) -> BTreeMap<u64, Hash> {
-    let Some(lines) = text.strip_prefix(header) else { return BTreeMap::new() };
+    let Some(lines) = text.strip_prefix(header) else {
+        return BTreeMap::new();
+    };
     lines
         .split_inclusive('\n')
         .filter_map(|line| {
             let (start, hash) = line.strip_suffix('\n')?.split_once(' ')?;
-            Some((start.parse().ok()?, *blake3::Hash::from_hex(hash).ok()?.as_bytes()))
+            Some((
+                start.parse().ok()?,
+                *blake3::Hash::from_hex(hash).ok()?.as_bytes(),
+            ))
         })
         .collect()
 }
@@ -201,8 +260,16 @@ mod tests {
         let cases: [(&str, String, BTreeMap<u64, Hash>); 6] = [
             ("whole", format!("{header}{lines}"), whole.clone()),
             ("no ranges yet", header.to_owned(), BTreeMap::new()),
-            ("another source", format!("{}{lines}", header.replace('5', "6")), BTreeMap::new()),
-            ("last line cut", format!("{header}{}", &lines[..lines.len() - 1]), BTreeMap::from([(0, first)])),
+            (
+                "another source",
+                format!("{}{lines}", header.replace('5', "6")),
+                BTreeMap::new(),
+            ),
+            (
+                "last line cut",
+                format!("{header}{}", &lines[..lines.len() - 1]),
+                BTreeMap::from([(0, first)]),
+            ),
             ("a line of rubbish", format!("{header}x y\n{lines}"), whole),
             ("empty", String::new(), BTreeMap::new()),
         ];

@@ -2,64 +2,93 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::Replace;
+use crate::config::{Content, Existing, Replace};
 use crate::error::{Doing, Error};
 use crate::job::Action;
 use crate::place::Spot;
-use crate::plan::Verdict;
+use crate::plan;
 use crate::run::Run;
-use crate::sys::{Dir, Kind, Links, Stat};
+use crate::sys::{self, Dir, Kind, Links, Stat};
 use crate::tree::links::{Claim, Copied};
 
 use super::stage::temporary_name;
-use super::{backup, decide, existing};
+use super::{Met, backup, meet, names, unless_failed};
 
 /// Copies an entry that has no content of its own.
 pub(super) fn copy(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Error> {
     let stat = (spot.pair.source.stat(spot.source_name, Links::Keep))
         .map_err(|cause| Error::io(Doing::Stat, spot.source(), cause))?;
-    let existing = existing(run, spot, &stat)?;
-    if decide(run, spot, &stat, existing.as_ref())? == Verdict::Skip {
-        return Ok((Action::Skipped, 0));
-    }
+    let (existing, kept_as) = match meet(run, spot, &stat)? {
+        Met::Ready { existing, kept_as } => (existing, kept_as),
+        Met::Leave(_) => return Ok((Action::Skipped, 0)),
+    };
     if let Some(existing) = &existing
+        && run.options.cp().is_none()
         && leads_to(spot, &stat, existing)
     {
-        return Err(Error::SameFile { from: spot.source(), to: spot.destination() });
+        return Err(Error::SameFile {
+            from: spot.source(),
+            to: spot.destination(),
+        });
     }
     if run.is_dry() {
         return Ok((Action::Made, 0));
     }
-    if !run.options.preserve.links || stat.names < 2 {
-        make(run, spot, &stat, existing.as_ref())?;
-        return Ok((Action::Made, 0));
-    }
-    match run.links.claim(stat.id, stat.names) {
-        Claim::Again(copied) => {
-            link(run, spot, &copied, existing.as_ref())?;
-            Ok((Action::Linked, 0))
-        }
-        Claim::First => {
-            let made = make(run, spot, &stat, existing.as_ref());
-            run.links.settle(stat.id, made.is_ok().then(|| copied(run, spot)));
-            made.map(|()| (Action::Made, 0))
-        }
-    }
+    let existing = existing.as_ref();
+    let result = match names(run, spot, &stat) {
+        0 | 1 => make(run, spot, &stat, existing).map(|()| (Action::Made, 0)),
+        names => match run.links.claim(stat.id, names) {
+            Claim::Again(copied) => {
+                link(run, spot, &copied, existing).map(|()| (Action::Linked, 0))
+            }
+            Claim::First => {
+                let made = make(run, spot, &stat, existing);
+                let copied = made.is_ok().then(|| copied(run, spot));
+                run.links.settle(stat.id, copied);
+                made.map(|()| (Action::Made, 0))
+            }
+        },
+    };
+    unless_failed(run, spot, kept_as, result)
+}
+
+/// Makes a link to the source in a copy's stead (`cp --link`, `cp --symbolic-link`).
+pub(super) fn another_name(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Error> {
+    let stat = (spot.pair.source.stat(spot.source_name, spot.links))
+        .map_err(|cause| Error::io(Doing::Stat, spot.source(), cause))?;
+    let (existing, kept_as) = match meet(run, spot, &stat)? {
+        Met::Ready { existing, kept_as } => (existing, kept_as),
+        Met::Leave(_) => return Ok((Action::Skipped, 0)),
+    };
+    let made = if run.options.content == Content::SymbolicLink {
+        symlink_to_source(run, spot, existing.as_ref())
+    } else {
+        link_to_source(run, spot, existing.as_ref())
+    };
+    unless_failed(run, spot, kept_as, made)
 }
 
 /// The copy at `spot`, for later names of the same file.
 pub(super) fn copied(run: &Run<'_>, spot: &Spot<'_>) -> Copied {
     let root = run.root.get().unwrap_or(spot.pair);
-    Copied { root: Arc::clone(root), place: Arc::clone(spot.place), name: spot.destination_name.to_owned() }
+    Copied {
+        root: Arc::clone(root),
+        place: Arc::clone(spot.place),
+        name: spot.destination_name.to_owned(),
+    }
 }
 
 /// Whether replacing `existing` by a link would destroy what the link leads to.
 fn leads_to(spot: &Spot<'_>, stat: &Stat, existing: &Stat) -> bool {
     stat.kind == Kind::Symlink
-        && spot.pair.source.stat(spot.source_name, Links::Follow).is_ok_and(|target| target.id == existing.id)
+        && spot
+            .pair
+            .source
+            .stat(spot.source_name, Links::Follow)
+            .is_ok_and(|target| target.id == existing.id)
 }
 
 fn make(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat, existing: Option<&Stat>) -> Result<(), Error> {
@@ -70,18 +99,28 @@ fn make(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat, existing: Option<&Stat>) ->
             folder.make_link(&target, name)?;
             keep_metadata(run, spot, folder, name, stat).inspect_err(|_| drop(folder.remove(name)))
         };
-        return place(run, spot, existing, Doing::CreateLink, make);
+        return place(run, spot, replaces(run, existing), Doing::CreateLink, make);
     }
     let make = |folder: &Dir, name: &OsStr| {
-        let mode = if run.options.preserve.mode { stat.mode } else { stat.mode & !run.shared.umask };
+        let mode = if run.options.preserve.mode {
+            stat.mode
+        } else {
+            plan::new_mode(stat, run.options, run.shared.umask)
+        };
         folder.make_special(name, stat.kind, mode, stat.device)?;
         keep_metadata(run, spot, folder, name, stat).inspect_err(|_| drop(folder.remove(name)))
     };
-    place(run, spot, existing, Doing::CreateSpecial, make)
+    place(run, spot, replaces(run, existing), Doing::CreateSpecial, make)
 }
 
 /// Owner, mode and times of an entry that cannot be opened.
-fn keep_metadata(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, name: &OsStr, stat: &Stat) -> io::Result<()> {
+fn keep_metadata(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    folder: &Dir,
+    name: &OsStr,
+    stat: &Stat,
+) -> io::Result<()> {
     let keeps = run.options.preserve;
     let changes_hands = keeps.owner && spot.pair.gives.get() != Some(&stat.owner);
     if changes_hands && run.shared.is_privileged {
@@ -99,23 +138,40 @@ fn keep_metadata(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, name: &OsStr, sta
 }
 
 /// Makes another name of a file that is copied already.
-pub(super) fn link(run: &Run<'_>, spot: &Spot<'_>, copied: &Copied, existing: Option<&Stat>) -> Result<(), Error> {
-    let opened = if Arc::ptr_eq(&copied.place, spot.place) { Ok(None) } else { copied.place.open_destination(&copied.root) };
+pub(super) fn link(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    copied: &Copied,
+    existing: Option<&Stat>,
+) -> Result<(), Error> {
+    let opened = if Arc::ptr_eq(&copied.place, spot.place) {
+        Ok(None)
+    } else {
+        copied.place.open_destination(&copied.root)
+    };
     let cannot = |cause| {
         let from = if copied.place.depth == 0 && spot.is_root {
             copied.place.destination()
         } else {
             copied.place.destination().join(&copied.name)
         };
-        Error::Link { from, to: spot.destination(), cause }
+        Error::Link {
+            from,
+            to: spot.destination(),
+            cause,
+        }
     };
     let opened = opened.map_err(cannot)?;
     let made = if opened.is_none() && Arc::ptr_eq(&copied.place, spot.place) {
-        place(run, spot, existing, Doing::Create, |folder, name| folder.link(&copied.name, Links::Keep, folder, name))
+        place(run, spot, existing.is_some(), Doing::Create, |folder, name| {
+            folder.link(&copied.name, Links::Keep, folder, name)
+        })
     } else {
         let holder = opened.as_ref().or(copied.root.destination.as_ref());
-        place(run, spot, existing, Doing::Create, |folder, name| {
-            holder.ok_or(io::ErrorKind::NotFound)?.link(&copied.name, Links::Keep, folder, name)
+        place(run, spot, existing.is_some(), Doing::Create, |folder, name| {
+            holder
+                .ok_or(io::ErrorKind::NotFound)?
+                .link(&copied.name, Links::Keep, folder, name)
         })
     };
     made.map_err(|error| match error {
@@ -124,58 +180,92 @@ pub(super) fn link(run: &Run<'_>, spot: &Spot<'_>, copied: &Copied, existing: Op
     })
 }
 
-/// Makes the copy a name of the source itself (`cp --link`).
-pub(super) fn link_to_source(
+/// Makes the copy a name of the source itself.
+fn link_to_source(
     run: &Run<'_>,
     spot: &Spot<'_>,
     existing: Option<&Stat>,
 ) -> Result<(Action, u64), Error> {
-    let made = place(run, spot, existing, Doing::Create, |folder, name| {
-        spot.pair.source.link(spot.source_name, spot.links, folder, name)
-    });
-    match made {
+    let (from, to) = (spot.pair, spot.source_name);
+    let make = |folder: &Dir, name: &OsStr| from.source.link(to, spot.links, folder, name);
+    match place(run, spot, replaces(run, existing), Doing::Create, make) {
         Ok(()) => Ok((Action::Linked, 0)),
-        Err(Error::Io { cause, .. }) => Err(Error::Link { from: spot.source(), to: spot.destination(), cause }),
+        Err(Error::Io { cause, .. }) => Err(Error::Link {
+            from: spot.source(),
+            to: spot.destination(),
+            cause,
+        }),
         Err(other) => Err(other),
     }
 }
 
-/// Makes the copy a symbolic link to the source (`cp --symbolic-link`).
-pub(super) fn symlink_to_source(
+/// Makes the copy a symbolic link to the source.
+fn symlink_to_source(
     run: &Run<'_>,
     spot: &Spot<'_>,
     existing: Option<&Stat>,
 ) -> Result<(Action, u64), Error> {
     let target: PathBuf = spot.source();
+    if target.is_relative() && !is_current_folder(spot) {
+        return Err(Error::RelativeLink {
+            to: spot.destination(),
+        });
+    }
     let make = |folder: &Dir, name: &OsStr| folder.make_link(target.as_os_str(), name);
-    place(run, spot, existing, Doing::CreateLink, make)?;
-    Ok((Action::Made, 0))
+    match place(run, spot, replaces(run, existing), Doing::CreateLink, make) {
+        Ok(()) => Ok((Action::Made, 0)),
+        Err(Error::Io { cause, .. }) => Err(Error::SymbolicLink {
+            from: target,
+            to: spot.destination(),
+            cause,
+        }),
+        Err(other) => Err(other),
+    }
 }
 
-/// Makes an entry under the destination's name: at once where nothing is there, else under a temporary name that then takes its place.
+/// Whether the destination's folder is the one that relative names count from.
+fn is_current_folder(spot: &Spot<'_>) -> bool {
+    let identity = |folder: &Dir| sys::stat(folder).ok().map(|stat| stat.id);
+    let here = Dir::open(Path::new(".")).ok();
+    let folder = spot.pair.destination.as_ref();
+    here.and_then(|here| identity(&here)) == folder.and_then(identity)
+}
+
+/// Whether a new entry takes the place of an existing one. Under cp's rules that has to be asked for; what is simply in the way has been
+/// removed before.
+fn replaces(run: &Run<'_>, existing: Option<&Stat>) -> bool {
+    let is_wanted = match run.options.replace {
+        Replace::Atomically | Replace::InPlaceForced => true,
+        Replace::InPlace | Replace::Remove => run.options.existing == Existing::Ask,
+    };
+    existing.is_some() && is_wanted
+}
+
+/// Makes an entry under the destination's name: at once, or, where it `replaces` another, under a temporary name that then takes its place.
 fn place(
     run: &Run<'_>,
     spot: &Spot<'_>,
-    existing: Option<&Stat>,
+    replaces: bool,
     action: Doing,
     make: impl Fn(&Dir, &OsStr) -> io::Result<()>,
 ) -> Result<(), Error> {
     let placed = spot.pair.destination().and_then(|folder| {
         let name = spot.destination_name;
-        if existing.is_some() && run.options.replace != Replace::Atomically {
-            backup::keep_old(run, folder, name)?;
-            folder.remove(name).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
-        } else if existing.is_some() {
+        if replaces {
             return swap_in(run, spot, folder, make);
         }
-        let ((), ticket) = run.shared.in_flight.enter(spot.pair, name, || make(folder, name))?;
+        let ((), ticket) = run
+            .shared
+            .in_flight
+            .enter(spot.pair, name, || make(folder, name))?;
         run.shared.in_flight.leave(ticket);
         Ok(())
     });
     placed.map_err(|cause| match cause.kind() {
-        io::ErrorKind::AlreadyExists if spot.is_fresh() => {
-            Error::JustCreated { from: spot.source(), to: spot.destination() }
-        }
+        io::ErrorKind::AlreadyExists if spot.is_fresh() => Error::JustCreated {
+            from: spot.source(),
+            to: spot.destination(),
+        },
         _ => Error::io(action, spot.destination(), cause),
     })
 }
@@ -187,7 +277,10 @@ fn swap_in(
     make: impl Fn(&Dir, &OsStr) -> io::Result<()>,
 ) -> io::Result<()> {
     let temporary: OsString = temporary_name();
-    let ((), ticket) = run.shared.in_flight.enter(spot.pair, &temporary, || make(folder, &temporary))?;
+    let ((), ticket) = run
+        .shared
+        .in_flight
+        .enter(spot.pair, &temporary, || make(folder, &temporary))?;
     let renamed = backup::keep_old(run, folder, spot.destination_name)
         .and_then(|()| folder.rename(&temporary, spot.destination_name));
     // Renaming one name of a file to another name of the same file does nothing and leaves both: the temporary one goes either way.

@@ -16,15 +16,15 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::config::{Content, Replace, Resume, Sync};
+use crate::config::{Content, CpRules, Dangling, Replace, Resume, Sync};
 use crate::error::{Doing, Error};
 use crate::place::Spot;
 use crate::plan;
 use crate::run::Run;
 use crate::run::inflight::Ticket;
-use crate::sys::{Dir, Kind, Stat};
+use crate::sys::{self, Dir, Kind, Stat};
 
-use super::backup;
+use super::{backup, inplace};
 use super::resume::{self, Map};
 
 /// A file being filled.
@@ -38,6 +38,9 @@ pub(super) struct Stage<'a> {
     replaces: bool,
     /// The permission bits it was created with.
     mode: u32,
+    /// The permission bits it gets where modes are not kept.
+    wanted: u32,
+    is_stream: bool,
 }
 
 #[derive(Debug)]
@@ -59,8 +62,13 @@ enum How {
 /// What is known about a staged file's metadata without asking.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Made {
-    /// It was created by us with these permission bits.
-    New(u32),
+    /// It was created by us.
+    New {
+        /// With these permission bits.
+        created: u32,
+        /// It ends with these, unless modes are kept.
+        wanted: u32,
+    },
     /// It was there before.
     Kept,
     /// It is a folder, made by this run or there before.
@@ -78,18 +86,36 @@ impl<'a> Stage<'a> {
         source: &Stat,
         existing: Option<&Stat>,
     ) -> Result<Self, Error> {
-        let mode = creation_mode(run, spot, source, existing);
-        let opened = (spot.pair.destination()).and_then(|folder| open(run, spot, folder, source, existing, mode));
-        match opened {
-            Ok((file, how)) => {
-                let replaces = existing.is_some() && run.options.replace == Replace::Atomically;
-                Ok(Self { run, spot, file: Arc::new(file), how, replaces, mode })
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && spot.is_fresh() => {
-                Err(Error::JustCreated { from: spot.source(), to: spot.destination() })
-            }
-            Err(cause) => Err(Error::io(Doing::Create, spot.destination(), cause)),
-        }
+        let wanted = wanted_mode(run, source, existing);
+        let mode = creation_mode(run, spot, source, wanted);
+        let cannot_create = |cause: io::Error| match cause.kind() {
+            io::ErrorKind::AlreadyExists if spot.is_fresh() => Error::JustCreated {
+                from: spot.source(),
+                to: spot.destination(),
+            },
+            _ => Error::io(Doing::Create, spot.destination(), cause),
+        };
+        let folder = spot.pair.destination().map_err(cannot_create)?;
+        let (file, how) = match run.options.cp() {
+            None => open(run, spot, folder, source, existing, mode).map_err(cannot_create)?,
+            Some(rules) => open_in_place(run, spot, folder, existing, mode, rules)?,
+        };
+        Ok(Self {
+            run,
+            spot,
+            file: Arc::new(file),
+            is_stream: existing.is_some_and(|existing| existing.kind != Kind::File)
+                && matches!(how, How::InPlace),
+            how,
+            replaces: existing.is_some() && run.options.replace == Replace::Atomically,
+            mode,
+            wanted,
+        })
+    }
+
+    /// Whether the file has no positions, no size and no holes: a pipe or a device.
+    pub(super) fn is_stream(&self) -> bool {
+        self.is_stream
     }
 
     /// The file to fill.
@@ -99,17 +125,29 @@ impl<'a> Stage<'a> {
 
     /// The map of ranges that are in place already and will be, when the copy can be resumed.
     pub(super) fn map(&self) -> Option<&Map> {
-        if let How::Resumable(map) = &self.how { Some(map) } else { None }
+        if let How::Resumable(map) = &self.how {
+            Some(map)
+        } else {
+            None
+        }
     }
 
     /// What is known about the file's metadata.
     pub(super) fn made(&self) -> Made {
-        if matches!(self.how, How::InPlace) { Made::Kept } else { Made::New(self.mode) }
+        if matches!(self.how, How::InPlace) {
+            Made::Kept
+        } else {
+            Made::New {
+                created: self.mode,
+                wanted: self.wanted,
+            }
+        }
     }
 
     /// Whether the file must be forced to the disk by itself. A new file of a tree is not: the whole file system is, at the end.
     pub(super) fn syncs_alone(&self) -> bool {
-        self.run.options.sync == Sync::Yes && (self.spot.is_root || self.replaces)
+        let together = sys::SYNCS_WHOLE && !self.spot.is_root && !self.replaces;
+        self.run.options.sync == Sync::Yes && !together
     }
 
     /// Gives the finished file its name.
@@ -126,9 +164,10 @@ impl<'a> Stage<'a> {
             How::InPlace | How::Over => Ok(()),
         };
         named.map_err(|cause| match cause.kind() {
-            io::ErrorKind::AlreadyExists if self.spot.is_fresh() => {
-                Error::JustCreated { from: self.spot.source(), to: self.spot.destination() }
-            }
+            io::ErrorKind::AlreadyExists if self.spot.is_fresh() => Error::JustCreated {
+                from: self.spot.source(),
+                to: self.spot.destination(),
+            },
             _ => Error::io(Doing::Rename, self.spot.destination(), cause),
         })
     }
@@ -139,13 +178,15 @@ impl<'a> Stage<'a> {
         if !self.replaces {
             match folder.name_file(&self.file, self.spot.destination_name) {
                 // Somebody made it meanwhile: replaced as if it had been there before, unless that is the very thing to refuse.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !self.spot.is_fresh() => {}
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists && !self.spot.is_fresh() => {}
                 result => return result,
             }
         }
         let name = temporary_name();
-        let ((), ticket) = (self.run.shared.in_flight)
-            .enter(self.spot.pair, &name, || folder.name_file(&self.file, &name))?;
+        let ((), ticket) = (self.run.shared.in_flight).enter(self.spot.pair, &name, || {
+            folder.name_file(&self.file, &name)
+        })?;
         self.rename(name, ticket)
     }
 
@@ -173,7 +214,9 @@ impl<'a> Stage<'a> {
 
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
-        let Ok(folder) = self.spot.pair.destination() else { return };
+        let Ok(folder) = self.spot.pair.destination() else {
+            return;
+        };
         // The copy failed and its reason is being told; that the piece is gone as well needs no second line.
         match std::mem::replace(&mut self.how, How::Over) {
             How::Direct(ticket) => {
@@ -201,31 +244,19 @@ fn open(
 ) -> io::Result<(File, How)> {
     let direct = || {
         let create = || folder.create(spot.destination_name, mode);
-        let (file, ticket) = run.shared.in_flight.enter(spot.pair, spot.destination_name, create)?;
+        let (file, ticket) =
+            run.shared
+                .in_flight
+                .enter(spot.pair, spot.destination_name, create)?;
         Ok((file, How::Direct(ticket)))
     };
-    match (existing, run.options.replace) {
-        (Some(existing), replace) if writes_in_place(spot, existing, replace) => {
-            let truncate = run.options.content == Content::Copy;
-            match folder.open_for_writing(spot.destination_name, truncate) {
-                Err(_) if replace == Replace::InPlaceForced => {
-                    folder.remove(spot.destination_name)?;
-                    return direct();
-                }
-                opened => return opened.map(|file| (file, How::InPlace)),
-            }
-        }
-        (Some(_), Replace::Remove) => {
-            backup::keep_old(run, folder, spot.destination_name)?;
-            match folder.remove(spot.destination_name) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => return direct(),
-            }
-        }
-        _ => {}
+    if existing.is_some_and(|existing| is_named_stream(spot, existing)) {
+        let file = folder.open_for_writing(spot.destination_name, true)?;
+        return Ok((file, How::InPlace));
     }
     if run.options.resume == Resume::Yes && source.size >= plan::range_len(run.options) {
-        return resume::open(run, spot, folder, source, mode).map(|(file, map)| (file, How::Resumable(map)));
+        return resume::open(run, spot, folder, source, mode)
+            .map(|(file, map)| (file, How::Resumable(map)));
     }
     if existing.is_none() && source.size < plan::RESERVE_FROM {
         match direct() {
@@ -241,38 +272,99 @@ fn open(
         }
     }
     let name = temporary_name();
-    let (file, ticket) = run.shared.in_flight.enter(spot.pair, &name, || folder.create(&name, mode))?;
+    let (file, ticket) = run
+        .shared
+        .in_flight
+        .enter(spot.pair, &name, || folder.create(&name, mode))?;
     Ok((file, How::Named(name, ticket)))
 }
 
-/// Whether the existing destination itself is written to: when asked for, and when the user names a device or fifo.
-fn writes_in_place(spot: &Spot<'_>, existing: &Stat, replace: Replace) -> bool {
-    match replace {
-        Replace::InPlace | Replace::InPlaceForced => true,
-        Replace::Remove => false,
-        Replace::Atomically => {
-            spot.is_root && matches!(existing.kind, Kind::CharDevice | Kind::BlockDevice | Kind::Fifo)
+/// Whether the user named a device or fifo, which is written to and never replaced.
+fn is_named_stream(spot: &Spot<'_>, existing: &Stat) -> bool {
+    let is_stream = matches!(
+        existing.kind,
+        Kind::CharDevice | Kind::BlockDevice | Kind::Fifo
+    );
+    spot.is_root && is_stream
+}
+
+/// Opens what is written to under `cp`'s rules: the existing file itself, or a new one under its own name.
+fn open_in_place(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    folder: &Dir,
+    existing: Option<&Stat>,
+    mode: u32,
+    rules: &CpRules,
+) -> Result<(File, How), Error> {
+    let name = spot.destination_name;
+    let cannot_create = |cause| Error::io(Doing::Create, spot.destination(), cause);
+    if existing.is_some() {
+        let truncate = run.options.content == Content::Copy;
+        match folder.open_for_writing(name, truncate) {
+            Ok(file) => return Ok((file, How::InPlace)),
+            Err(_) if run.options.replace == Replace::InPlaceForced => {
+                inplace::remove(run, spot, folder)?;
+            }
+            Err(cause) => return Err(cannot_create(cause)),
         }
+    }
+    let created = (run.shared.in_flight).enter(spot.pair, name, || folder.create(name, mode));
+    match created {
+        Ok((file, ticket)) => Ok((file, How::Direct(ticket))),
+        Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => Err(cannot_create(cause)),
+        Err(cause) => match folder.stat(name, Links::Keep) {
+            Ok(entry) if entry.kind != Kind::Symlink => Err(cannot_create(cause)),
+            _ if rules.dangling == Dangling::Create => {
+                let file = folder.create_through(name, mode).map_err(cannot_create)?;
+                Ok((file, How::InPlace))
+            }
+            _ => Err(Error::Dangling {
+                to: spot.destination(),
+            }),
+        },
+    }
+}
+
+/// Permission bits the file ends with where modes are not kept: those of the file it replaces, else a new file's.
+fn wanted_mode(run: &Run<'_>, source: &Stat, existing: Option<&Stat>) -> u32 {
+    match existing {
+        Some(existing) if existing.kind == Kind::File => existing.mode & 0o777,
+        _ => plan::new_mode(source, run.options, run.shared.umask),
     }
 }
 
 /// Permission bits to create with. The final ones where nothing else has to happen first, so that small files need no second call;
 /// the owner's alone where the file will belong to somebody else or an access control list is inherited.
-fn creation_mode(run: &Run<'_>, spot: &Spot<'_>, source: &Stat, existing: Option<&Stat>) -> u32 {
+fn creation_mode(run: &Run<'_>, spot: &Spot<'_>, source: &Stat, wanted: u32) -> u32 {
     let keeps = run.options.preserve;
-    let wanted = match existing {
-        _ if keeps.mode => source.mode & 0o777,
-        Some(existing) if existing.kind == Kind::File => existing.mode & 0o777,
-        _ => source.mode & 0o777 & !run.shared.umask,
+    let wanted = if keeps.mode {
+        source.mode & 0o777
+    } else {
+        wanted
     };
-    let changes_hands = keeps.owner && spot.pair.gives.get().is_none_or(|gives| *gives != source.owner);
-    if changes_hands || spot.pair.default_acl { wanted & 0o700 } else { wanted }
+    let changes_hands = keeps.owner
+        && spot
+            .pair
+            .gives
+            .get()
+            .is_none_or(|gives| *gives != source.owner);
+    if changes_hands || spot.pair.default_acl {
+        wanted & 0o700
+    } else {
+        wanted
+    }
 }
 
 /// A name that no other copy of this or another process uses.
 pub(super) fn temporary_name() -> OsString {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!(".filecopy-{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Relaxed)).into()
+    format!(
+        ".filecopy-{}-{}.tmp",
+        std::process::id(),
+        COUNT.fetch_add(1, Relaxed)
+    )
+    .into()
 }
 
 /// Whether a name is one of ours, left by a process that was killed.

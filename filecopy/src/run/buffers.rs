@@ -15,15 +15,25 @@ pub(crate) struct Buffers {
 impl Buffers {
     /// Buffers of `len` bytes. Memory is taken when first needed, and touched only as far as it is used.
     pub(crate) fn new(len: usize) -> Self {
-        Self { len, resting: Mutex::default() }
+        Self {
+            len,
+            resting: Mutex::default(),
+        }
     }
 
     /// Lends a buffer to `work`.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut [u8]) -> T) -> T {
-        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let resting = self
+            .resting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let mut buffer = resting.unwrap_or_else(|| Buffer::new(self.len));
         let result = work(buffer.bytes());
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        self.resting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(buffer);
         result
     }
 }

@@ -18,10 +18,21 @@ pub(crate) struct Known {
 
 impl Devices {
     pub(crate) fn known(&self, pair: (u64, u64)) -> Known {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&pair).copied().unwrap_or_default()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&pair)
+            .copied()
+            .unwrap_or_default()
     }
 
     pub(crate) fn learn(&self, pair: (u64, u64), change: impl FnOnce(&mut Known)) {
-        change(self.0.write().unwrap_or_else(PoisonError::into_inner).entry(pair).or_default());
+        change(
+            self.0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(pair)
+                .or_default(),
+        );
     }
 }

@@ -40,19 +40,33 @@ impl InFlight {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let number = table.next;
         table.next += 1;
-        table.names.insert(number, (Arc::clone(pair), name.to_owned()));
+        table
+            .names
+            .insert(number, (Arc::clone(pair), name.to_owned()));
         Ok((made, Ticket(number)))
     }
 
     /// Takes a name out: the file is whole, or gone.
     pub(crate) fn leave(&self, ticket: Ticket) {
-        drop(self.table.lock().unwrap_or_else(PoisonError::into_inner).names.remove(&ticket.0));
+        drop(
+            self.table
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .names
+                .remove(&ticket.0),
+        );
     }
 
     /// Removes every file in the table and lets no other be made. The process must end after this.
     pub(crate) fn abandon(&self) {
         std::mem::forget(self.gate.write());
-        let names = std::mem::take(&mut self.table.lock().unwrap_or_else(PoisonError::into_inner).names);
+        let names = std::mem::take(
+            &mut self
+                .table
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .names,
+        );
         for (pair, name) in names.into_values() {
             if let Ok(folder) = pair.destination() {
                 // A name that is gone already is what is wanted; there is nobody left to tell of another reason.

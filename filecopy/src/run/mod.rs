@@ -7,6 +7,7 @@ pub(crate) mod inflight;
 pub(crate) mod throttle;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crossbeam_channel::Sender;
 
 use crate::config::{Detail, Mode, Options};
+use crate::engine::Ask;
 use crate::error::{Doing, Error};
 use crate::job::{Action, Event, JobId, Progress};
 use crate::place::{Pair, Place, Spot};
@@ -50,13 +52,16 @@ pub(crate) struct Shared {
     pub(crate) open_budget: usize,
     /// What several sources of one command have in common; none when every job stands for itself.
     pub(crate) batch: OnceLock<Batch>,
+    /// Who is asked before a file is replaced.
+    pub(crate) asker: Option<Arc<dyn Ask>>,
 }
 
 impl Shared {
     pub(crate) fn new(options: &Options, log: Option<(u64, u64)>) -> Self {
         static UMASK: OnceLock<u32> = OnceLock::new();
         let descriptors = sys::raise_open_files().saturating_sub(OTHER_DESCRIPTORS);
-        let affordable = usize::try_from(descriptors / DESCRIPTORS_PER_WORKER).unwrap_or(usize::MAX);
+        let affordable =
+            usize::try_from(descriptors / DESCRIPTORS_PER_WORKER).unwrap_or(usize::MAX);
         let workers = options.jobs.get().min(affordable).max(1);
         // Two descriptors a pair, and half of what is left may wait, so that other jobs and libraries have the rest.
         let left = descriptors.saturating_sub(workers as u64 * DESCRIPTORS_PER_WORKER);
@@ -73,6 +78,7 @@ impl Shared {
             open: Arc::default(),
             open_budget,
             batch: OnceLock::new(),
+            asker: None,
         }
     }
 }
@@ -119,7 +125,11 @@ impl<'a> Run<'a> {
             options,
             progress,
             shared,
-            links: shared.batch.get().map(|batch| Arc::clone(&batch.links)).unwrap_or_default(),
+            links: shared
+                .batch
+                .get()
+                .map(|batch| Arc::clone(&batch.links))
+                .unwrap_or_default(),
             root: OnceLock::new(),
             late_modes: Mutex::default(),
             waiting: AtomicUsize::new(0),
@@ -143,8 +153,19 @@ impl<'a> Run<'a> {
     }
 
     /// Tells once a job what is true of every entry alike: that a file system keeps no owners, for one.
-    pub(crate) fn notice_once(&self, action: Doing, what: &'static str, path: PathBuf, cause: std::io::Error) {
-        if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(what) {
+    pub(crate) fn notice_once(
+        &self,
+        action: Doing,
+        what: &'static str,
+        path: PathBuf,
+        cause: std::io::Error,
+    ) {
+        if self
+            .said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(what)
+        {
             self.notice(Error::io(action, path, cause));
         }
     }
@@ -152,10 +173,11 @@ impl<'a> Run<'a> {
     /// Counts an entry as done, and tells it where every entry is told.
     pub(crate) fn done(&self, spot: &Spot<'_>, action: Action, bytes: u64) {
         let count = match action {
-            Action::Folder => &self.progress.folders,
+            Action::Folder | Action::Entered => &self.progress.folders,
             Action::Skipped => &self.progress.skipped,
             Action::Removed => &self.progress.removed,
             Action::Copied | Action::Cloned | Action::Linked | Action::Made => &self.progress.files,
+            Action::BackedUp => return,
         };
         count.fetch_add(1, Relaxed);
         if self.options.detail == Detail::Entries {
@@ -165,6 +187,21 @@ impl<'a> Run<'a> {
                 source: spot.source(),
                 destination: spot.destination(),
                 bytes,
+            });
+        }
+    }
+
+    /// Tells that an entry about to be replaced has been given another name.
+    pub(crate) fn backed_up(&self, spot: &Spot<'_>, kept_as: &OsStr) {
+        if self.options.detail == Detail::Entries {
+            let source = spot.destination();
+            let destination = source.with_file_name(kept_as);
+            self.tell(Event::Entry {
+                job: self.id,
+                action: Action::BackedUp,
+                source,
+                destination,
+                bytes: 0,
             });
         }
     }
@@ -179,14 +216,29 @@ impl<'a> Run<'a> {
     /// Remembers that this job made the root `id`.
     pub(crate) fn remember_made(&self, id: FileId) {
         if let Some(batch) = self.shared.batch.get() {
-            batch.made.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+            batch
+                .made
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(id);
         }
+    }
+
+    /// Whether other jobs belong to the same command.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.shared.batch.get().is_some()
     }
 
     /// Whether an earlier job of the same command made this root.
     pub(crate) fn was_made(&self, id: FileId) -> bool {
         let batch = self.shared.batch.get();
-        batch.is_some_and(|batch| batch.made.lock().unwrap_or_else(PoisonError::into_inner).contains(&id))
+        batch.is_some_and(|batch| {
+            batch
+                .made
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains(&id)
+        })
     }
 
     pub(crate) fn is_dry(&self) -> bool {
@@ -194,7 +246,12 @@ impl<'a> Run<'a> {
     }
 
     /// Joins folders into a pair that counts as open.
-    pub(crate) fn pair(&self, source: sys::Dir, destination: Option<sys::Dir>, devices: (u64, u64)) -> Pair {
+    pub(crate) fn pair(
+        &self,
+        source: sys::Dir,
+        destination: Option<sys::Dir>,
+        devices: (u64, u64),
+    ) -> Pair {
         Pair::new(source, destination, devices, &self.shared.open)
     }
 

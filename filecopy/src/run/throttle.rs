@@ -23,19 +23,35 @@ pub(crate) struct Throttle {
 impl Throttle {
     pub(crate) fn new(rate: NonZeroU64) -> Self {
         let clock = Clock::start();
-        Self { clock, bucket: Mutex::new(Bucket { rate, free_at: clock.now() }) }
+        Self {
+            clock,
+            bucket: Mutex::new(Bucket {
+                rate,
+                free_at: clock.now(),
+            }),
+        }
     }
 
     /// Bytes to move between two waits: a tenth of a second's worth, whole chunks, one at least.
     pub(crate) fn step(&self, chunk_len: usize, most: usize) -> usize {
-        let rate = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).rate;
-        let step = usize::try_from(rate.get() / u64::from(BURST)).unwrap_or(most).min(most);
+        let rate = self
+            .bucket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .rate;
+        let step = usize::try_from(rate.get() / u64::from(BURST))
+            .unwrap_or(most)
+            .min(most);
         (step / chunk_len).max(1) * chunk_len
     }
 
     /// Accounts for `bytes` about to be moved, waiting until they may be. Returns early when `is_cancelled`.
     pub(crate) fn wait(&self, bytes: usize, is_cancelled: impl Fn() -> bool) {
-        let until = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(bytes as u64, self.clock.now());
+        let until = self
+            .bucket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(bytes as u64, self.clock.now());
         loop {
             let left = until.saturating_duration_since(self.clock.now());
             if left.is_zero() || is_cancelled() {
@@ -72,10 +88,25 @@ mod tests {
     fn bytes_are_paid_for_at_the_rate_and_pauses_save_a_tenth_of_a_second() {
         let start = Clock::start().now();
         let at = |millis: u64| start + Duration::from_millis(millis);
-        let mut bucket = Bucket { rate: NonZeroU64::new(1_000).expect("not zero"), free_at: start };
-        assert_eq!(bucket.take(500, at(0)), at(500), "half a second's bytes take half a second");
-        assert_eq!(bucket.take(500, at(100)), at(1_000), "and the next wait for them");
-        assert_eq!(bucket.take(100, at(10_000)), at(10_000), "after a pause a tenth of a second is free");
+        let mut bucket = Bucket {
+            rate: NonZeroU64::new(1_000).expect("not zero"),
+            free_at: start,
+        };
+        assert_eq!(
+            bucket.take(500, at(0)),
+            at(500),
+            "half a second's bytes take half a second"
+        );
+        assert_eq!(
+            bucket.take(500, at(100)),
+            at(1_000),
+            "and the next wait for them"
+        );
+        assert_eq!(
+            bucket.take(100, at(10_000)),
+            at(10_000),
+            "after a pause a tenth of a second is free"
+        );
         assert_eq!(bucket.take(100, at(10_000)), at(10_100), "but no more");
     }
 }

@@ -11,7 +11,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Timespec, Timestamps, XattrFlags,
+    Access, AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Timespec, Timestamps,
+    XattrFlags,
 };
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
@@ -21,13 +22,21 @@ use super::{FileId, Kind, Links, Owner, Span, Stat, Time};
 /// Whether several threads may read and write one open file at positions of their own.
 pub(crate) const POSITIONED: bool = true;
 
+/// Whether all of a file system can be forced to the disk at once.
+pub(crate) const SYNCS_WHOLE: bool = true;
+
 /// Longest path handed to the kernel at once: PATH_MAX less its terminator and a margin for one name.
 const PATH_STEP: usize = 3_800;
 
 /// The system's number for a device that failed to read or write.
 pub(crate) const EIO: i32 = Errno::IO.raw_os_error();
 
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+
+/// The system's number for symbolic links that lead in a circle.
+pub(crate) const ELOOP: i32 = Errno::LOOP.raw_os_error();
 
 /// Clears the process's file mode creation mask, so that a file is created with exactly the mode asked
 /// for, and returns what it was. Called once, before the first copy.
@@ -38,8 +47,13 @@ pub(crate) fn take_umask() -> u32 {
 /// Raises the number of files that may be open to the most that is allowed, and returns it.
 pub(crate) fn raise_open_files() -> u64 {
     let limit = rustix::process::getrlimit(Resource::Nofile);
-    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if limit.current != limit.maximum && rustix::process::setrlimit(Resource::Nofile, wanted).is_ok() {
+    let wanted = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if limit.current != limit.maximum
+        && rustix::process::setrlimit(Resource::Nofile, wanted).is_ok()
+    {
         return limit.maximum.unwrap_or(u64::MAX);
     }
     limit.current.unwrap_or(u64::MAX)
@@ -72,10 +86,19 @@ impl Dir {
         if bytes.len() < PATH_STEP {
             return Ok(Self(rustix::fs::openat(CWD, path, FOLDER, Mode::empty())?));
         }
-        let mut at = if path.is_absolute() { Self::open(Path::new("/"))? } else { Self::open(Path::new("."))? };
+        let mut at = if path.is_absolute() {
+            Self::open(Path::new("/"))?
+        } else {
+            Self::open(Path::new("."))?
+        };
         let mut step = PathBuf::new();
-        for part in path.components().filter(|part| !matches!(part, std::path::Component::RootDir)) {
-            if !step.as_os_str().is_empty() && step.as_os_str().len() + part.as_os_str().len() >= PATH_STEP {
+        for part in path
+            .components()
+            .filter(|part| !matches!(part, std::path::Component::RootDir))
+        {
+            if !step.as_os_str().is_empty()
+                && step.as_os_str().len() + part.as_os_str().len() >= PATH_STEP
+            {
                 at = at.child(step.as_os_str(), Links::Follow)?;
                 step.clear();
             }
@@ -86,18 +109,31 @@ impl Dir {
 
     /// Opens a folder in this one.
     pub(crate) fn child(&self, name: &OsStr, links: Links) -> io::Result<Self> {
-        Ok(Self(rustix::fs::openat(&self.0, name, FOLDER | follow_flag(links), Mode::empty())?))
+        Ok(Self(rustix::fs::openat(
+            &self.0,
+            name,
+            FOLDER | follow_flag(links),
+            Mode::empty(),
+        )?))
     }
 
     /// What a name in this folder leads to.
     pub(crate) fn stat(&self, name: &OsStr, links: Links) -> io::Result<Stat> {
-        let flags = if links == Links::Follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        let flags = if links == Links::Follow {
+            AtFlags::empty()
+        } else {
+            AtFlags::SYMLINK_NOFOLLOW
+        };
         convert(&rustix::fs::statat(&self.0, name, flags)?)
     }
 
     /// Calls `each` with every name in this folder (not `.` and `..`) and its kind where the file system tells it for
     /// nothing, until it breaks off. Memory is `buffer`, whatever the size of the folder. Entries that come and go meanwhile may or may not be told.
-    pub(crate) fn list(&self, buffer: &mut ListBuffer, mut each: impl FnMut(&OsStr, Option<Kind>) -> ControlFlow<()>) -> io::Result<()> {
+    pub(crate) fn list(
+        &self,
+        buffer: &mut ListBuffer,
+        mut each: impl FnMut(&OsStr, Option<Kind>) -> ControlFlow<()>,
+    ) -> io::Result<()> {
         let mut entries = RawDir::new(&self.0, &mut buffer.0);
         while let Some(entry) = entries.next() {
             let entry = entry?;
@@ -118,16 +154,36 @@ impl Dir {
 
     /// Opens a file for reading. Never waits for a writer when the name has become a fifo, unless `wait`.
     pub(crate) fn open_file(&self, name: &OsStr, links: Links, wait: bool) -> io::Result<File> {
-        let patience = if wait { OFlags::empty() } else { OFlags::NONBLOCK };
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | patience | follow_flag(links);
+        let patience = if wait {
+            OFlags::empty()
+        } else {
+            OFlags::NONBLOCK
+        };
+        let flags =
+            OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | patience | follow_flag(links);
         Ok(rustix::fs::openat(&self.0, name, flags, Mode::empty())?.into())
     }
 
     /// Opens an existing file for writing, emptying it when `truncate`.
     pub(crate) fn open_for_writing(&self, name: &OsStr, truncate: bool) -> io::Result<File> {
-        let cut = if truncate { OFlags::TRUNC } else { OFlags::empty() };
+        let cut = if truncate {
+            OFlags::TRUNC
+        } else {
+            OFlags::empty()
+        };
         let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY | cut;
         Ok(rustix::fs::openat(&self.0, name, flags, Mode::empty())?.into())
+    }
+
+    /// Opens a file for writing, made if it is not there; a link is followed even to nothing.
+    pub(crate) fn create_through(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.0, name, flags, Mode::from_raw_mode(mode))?.into())
+    }
+
+    /// Whether this process may write to what a name leads to.
+    pub(crate) fn is_writable(&self, name: &OsStr) -> bool {
+        rustix::fs::accessat(&self.0, name, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
     }
 
     /// Opens a file for reading and writing, without making it.
@@ -158,7 +214,11 @@ impl Dir {
 
     /// Makes a folder.
     pub(crate) fn make_folder(&self, name: &OsStr, mode: u32) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(&self.0, name, Mode::from_raw_mode(mode))?)
+        Ok(rustix::fs::mkdirat(
+            &self.0,
+            name,
+            Mode::from_raw_mode(mode),
+        )?)
     }
 
     /// Makes a symbolic link.
@@ -167,20 +227,36 @@ impl Dir {
     }
 
     /// Makes a fifo, socket or device.
-    pub(crate) fn make_special(&self, name: &OsStr, kind: Kind, mode: u32, device: u64) -> io::Result<()> {
+    pub(crate) fn make_special(
+        &self,
+        name: &OsStr,
+        kind: Kind,
+        mode: u32,
+        device: u64,
+    ) -> io::Result<()> {
         let file_type = match kind {
             Kind::Fifo => FileType::Fifo,
             Kind::Socket => FileType::Socket,
             Kind::CharDevice => FileType::CharacterDevice,
             Kind::BlockDevice => FileType::BlockDevice,
-            Kind::File | Kind::Folder | Kind::Symlink => return Err(io::ErrorKind::Unsupported.into()),
+            Kind::File | Kind::Folder | Kind::Symlink => {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
         };
-        Ok(rustix::fs::mknodat(&self.0, name, file_type, Mode::from_raw_mode(mode), device)?)
+        Ok(rustix::fs::mknodat(
+            &self.0,
+            name,
+            file_type,
+            Mode::from_raw_mode(mode),
+            device,
+        )?)
     }
 
     /// The target of a symbolic link.
     pub(crate) fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
-        Ok(OsString::from_vec(rustix::fs::readlinkat(&self.0, name, Vec::new())?.into_bytes()))
+        Ok(OsString::from_vec(
+            rustix::fs::readlinkat(&self.0, name, Vec::new())?.into_bytes(),
+        ))
     }
 
     /// Gives an entry another name in this folder, replacing what has it.
@@ -189,8 +265,18 @@ impl Dir {
     }
 
     /// Makes `name` in `into` another name of this folder's `from`.
-    pub(crate) fn link(&self, from: &OsStr, links: Links, into: &Self, name: &OsStr) -> io::Result<()> {
-        let flags = if links == Links::Follow { AtFlags::SYMLINK_FOLLOW } else { AtFlags::empty() };
+    pub(crate) fn link(
+        &self,
+        from: &OsStr,
+        links: Links,
+        into: &Self,
+        name: &OsStr,
+    ) -> io::Result<()> {
+        let flags = if links == Links::Follow {
+            AtFlags::SYMLINK_FOLLOW
+        } else {
+            AtFlags::empty()
+        };
         Ok(rustix::fs::linkat(&self.0, from, &into.0, name, flags)?)
     }
 
@@ -207,18 +293,39 @@ impl Dir {
     /// Sets the owner of an entry that cannot be opened (a link or special file).
     pub(crate) fn set_entry_owner(&self, name: &OsStr, owner: Owner) -> io::Result<()> {
         let (user, group) = ids(owner);
-        Ok(rustix::fs::chownat(&self.0, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?)
+        Ok(rustix::fs::chownat(
+            &self.0,
+            name,
+            Some(user),
+            Some(group),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
     }
 
     /// Sets the mode of a special file, which an owner change may have narrowed.
     pub(crate) fn set_entry_mode(&self, name: &OsStr, mode: u32) -> io::Result<()> {
-        Ok(rustix::fs::chmodat(&self.0, name, Mode::from_raw_mode(mode), AtFlags::empty())?)
+        Ok(rustix::fs::chmodat(
+            &self.0,
+            name,
+            Mode::from_raw_mode(mode),
+            AtFlags::empty(),
+        )?)
     }
 
     /// Sets the times of an entry that cannot be opened.
-    pub(crate) fn set_entry_times(&self, name: &OsStr, accessed: Time, modified: Time) -> io::Result<()> {
+    pub(crate) fn set_entry_times(
+        &self,
+        name: &OsStr,
+        accessed: Time,
+        modified: Time,
+    ) -> io::Result<()> {
         let times = timestamps(accessed, modified);
-        Ok(rustix::fs::utimensat(&self.0, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+        Ok(rustix::fs::utimensat(
+            &self.0,
+            name,
+            &times,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
     }
 
     /// Forces this folder's names to the disk.
@@ -235,9 +342,18 @@ impl Dir {
     /// machine can copy by itself.
     pub(crate) fn is_remote(&self) -> bool {
         // From the kernel's magic numbers: NFS, SMB (three generations), FUSE, AFS, Ceph, 9P.
-        const REMOTE: [u32; 8] =
-            [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x6573_5546, 0x5346_414F, 0x00C3_6400, 0x0102_1997];
-        rustix::fs::fstatfs(&self.0).is_ok_and(|fs| u32::try_from(fs.f_type).is_ok_and(|kind| REMOTE.contains(&kind)))
+        const REMOTE: [u32; 8] = [
+            0x6969,
+            0x517B,
+            0xFF53_4D42,
+            0xFE53_4D42,
+            0x6573_5546,
+            0x5346_414F,
+            0x00C3_6400,
+            0x0102_1997,
+        ];
+        rustix::fs::fstatfs(&self.0)
+            .is_ok_and(|fs| u32::try_from(fs.f_type).is_ok_and(|kind| REMOTE.contains(&kind)))
     }
 
     /// Whether new entries of this folder receive an access control list from it.
@@ -270,7 +386,11 @@ pub(crate) fn set_owner(node: &impl Node, owner: Owner) -> io::Result<()> {
 
 /// Sets the group alone.
 pub(crate) fn set_group(node: &impl Node, group: u32) -> io::Result<()> {
-    Ok(rustix::fs::fchown(node, None, Some(rustix::fs::Gid::from_raw(group)))?)
+    Ok(rustix::fs::fchown(
+        node,
+        None,
+        Some(rustix::fs::Gid::from_raw(group)),
+    )?)
 }
 
 /// Sets the mode, all twelve bits.
@@ -298,7 +418,11 @@ pub(crate) fn attributes(node: &impl Node) -> io::Result<Vec<CString>> {
         Err(Errno::NOTSUP | Errno::NOSYS) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    Ok(list.split(|&byte| byte == 0).filter(|name| !name.is_empty()).filter_map(|name| CString::new(name).ok()).collect())
+    Ok(list
+        .split(|&byte| byte == 0)
+        .filter(|name| !name.is_empty())
+        .filter_map(|name| CString::new(name).ok())
+        .collect())
 }
 
 /// The value of one extended attribute.
@@ -320,7 +444,12 @@ pub(crate) fn attribute(node: &impl Node, name: &CString) -> io::Result<Vec<u8>>
 
 /// Sets one extended attribute.
 pub(crate) fn set_attribute(node: &impl Node, name: &CString, value: &[u8]) -> io::Result<()> {
-    Ok(rustix::fs::fsetxattr(node, name.as_c_str(), value, XattrFlags::empty())?)
+    Ok(rustix::fs::fsetxattr(
+        node,
+        name.as_c_str(),
+        value,
+        XattrFlags::empty(),
+    )?)
 }
 
 /// Removes the access control list that a new entry received from its folder.
@@ -365,7 +494,9 @@ pub(crate) fn allocate(file: &File, len: u64) -> io::Result<()> {
     loop {
         match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, len) {
             Err(Errno::INTR) => {}
-            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO)) => return Err(error.into()),
+            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO)) => {
+                return Err(error.into());
+            }
             Ok(()) | Err(_) => return Ok(()),
         }
     }
@@ -377,7 +508,12 @@ pub(crate) fn next_data(file: &File, from: u64, size: u64) -> io::Result<Option<
     let start = match rustix::fs::seek(file, SeekFrom::Data(from)) {
         Ok(start) => start,
         Err(Errno::NXIO) => return Ok(None),
-        Err(Errno::INVAL | Errno::NOTSUP) => return Ok((from < size).then_some(Span { start: from, end: size })),
+        Err(Errno::INVAL | Errno::NOTSUP) => {
+            return Ok((from < size).then_some(Span {
+                start: from,
+                end: size,
+            }));
+        }
         Err(error) => return Err(error.into()),
     };
     let end = match rustix::fs::seek(file, SeekFrom::Hole(start)) {
@@ -393,39 +529,70 @@ pub(crate) fn next_data(file: &File, from: u64, size: u64) -> io::Result<Option<
 pub(crate) fn clone(source: &File, destination: &File) -> io::Result<()> {
     match rustix::fs::ioctl_ficlone(destination, source) {
         Ok(()) => Ok(()),
-        Err(Errno::XDEV | Errno::NOTSUP | Errno::NOTTY | Errno::NOSYS | Errno::INVAL | Errno::ISDIR | Errno::BADF) => {
+        Err(
+            Errno::XDEV
+            | Errno::NOTSUP
+            | Errno::NOTTY
+            | Errno::NOSYS
+            | Errno::INVAL
+            | Errno::ISDIR
+            | Errno::BADF,
+        ) => Err(io::ErrorKind::Unsupported.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks the kernel, or the machine behind a network file system, to copy up to `len` bytes; returns how many it did.
+pub(crate) fn offload(
+    source: &File,
+    destination: &File,
+    position: u64,
+    len: usize,
+) -> io::Result<usize> {
+    let (mut from, mut to) = (position, position);
+    match rustix::fs::copy_file_range(source, Some(&mut from), destination, Some(&mut to), len) {
+        Ok(len) => Ok(len),
+        Err(Errno::XDEV | Errno::INVAL | Errno::NOTSUP | Errno::NOSYS | Errno::PERM) => {
             Err(io::ErrorKind::Unsupported.into())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Asks the kernel, or the machine behind a network file system, to copy up to `len` bytes; returns how many it did.
-pub(crate) fn offload(source: &File, destination: &File, position: u64, len: usize) -> io::Result<usize> {
-    let (mut from, mut to) = (position, position);
-    match rustix::fs::copy_file_range(source, Some(&mut from), destination, Some(&mut to), len) {
-        Ok(len) => Ok(len),
-        Err(Errno::XDEV | Errno::INVAL | Errno::NOTSUP | Errno::NOSYS | Errno::PERM) => Err(io::ErrorKind::Unsupported.into()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Forgets the cached pages of a file, so that reading it asks the disk.
 pub(crate) fn drop_cache(file: &File) -> io::Result<()> {
-    Ok(rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?)
+    Ok(rustix::fs::fadvise(
+        file,
+        0,
+        None,
+        rustix::fs::Advice::DontNeed,
+    )?)
 }
 
 fn follow_flag(links: Links) -> OFlags {
-    if links == Links::Follow { OFlags::empty() } else { OFlags::NOFOLLOW }
+    if links == Links::Follow {
+        OFlags::empty()
+    } else {
+        OFlags::NOFOLLOW
+    }
 }
 
 fn ids(owner: Owner) -> (rustix::fs::Uid, rustix::fs::Gid) {
-    (rustix::fs::Uid::from_raw(owner.user), rustix::fs::Gid::from_raw(owner.group))
+    (
+        rustix::fs::Uid::from_raw(owner.user),
+        rustix::fs::Gid::from_raw(owner.group),
+    )
 }
 
 fn timestamps(accessed: Time, modified: Time) -> Timestamps {
-    let spec = |time: Time| Timespec { tv_sec: time.secs, tv_nsec: time.nanos.into() };
-    Timestamps { last_access: spec(accessed), last_modification: spec(modified) }
+    let spec = |time: Time| Timespec {
+        tv_sec: time.secs,
+        tv_nsec: time.nanos.into(),
+    };
+    Timestamps {
+        last_access: spec(accessed),
+        last_modification: spec(modified),
+    }
 }
 
 fn kind_of(file_type: FileType) -> Option<Kind> {
@@ -443,12 +610,21 @@ fn kind_of(file_type: FileType) -> Option<Kind> {
 
 fn convert(stat: &rustix::fs::Stat) -> io::Result<Stat> {
     let kind = kind_of(FileType::from_raw_mode(stat.st_mode)).ok_or(io::ErrorKind::Unsupported)?;
-    let time = |secs, nanos: u64| Time { secs, nanos: u32::try_from(nanos).unwrap_or(0) };
+    let time = |secs, nanos: u64| Time {
+        secs,
+        nanos: u32::try_from(nanos).unwrap_or(0),
+    };
     Ok(Stat {
         kind,
-        id: FileId { dev: stat.st_dev, ino: stat.st_ino },
+        id: FileId {
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+        },
         mode: stat.st_mode & 0o7777,
-        owner: Owner { user: stat.st_uid, group: stat.st_gid },
+        owner: Owner {
+            user: stat.st_uid,
+            group: stat.st_gid,
+        },
         names: stat.st_nlink,
         size: u64::try_from(stat.st_size).unwrap_or(0),
         allocated: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,

@@ -30,21 +30,6 @@ pub(crate) enum Kind {
     BlockDevice,
 }
 
-impl Kind {
-    /// The kind in words, for messages.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::File => "regular file",
-            Self::Folder => "directory",
-            Self::Symlink => "symbolic link",
-            Self::Fifo => "fifo",
-            Self::Socket => "socket",
-            Self::CharDevice => "character device",
-            Self::BlockDevice => "block device",
-        }
-    }
-}
-
 /// Whether the last component of a name is followed when it is a symbolic link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {

@@ -55,7 +55,13 @@ impl Links {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let Some(entry) = files.get_mut(&id) else {
-                files.insert(id, Entry { left: names.saturating_sub(1), state: State::BeingCopied });
+                files.insert(
+                    id,
+                    Entry {
+                        left: names.saturating_sub(1),
+                        state: State::BeingCopied,
+                    },
+                );
                 return Claim::First;
             };
             if let State::Copied(copied) = &entry.state {
@@ -66,7 +72,10 @@ impl Links {
                 }
                 return Claim::Again(copied);
             }
-            files = self.changed.wait(files).unwrap_or_else(PoisonError::into_inner);
+            files = self
+                .changed
+                .wait(files)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -81,4 +90,3 @@ impl Links {
         self.changed.notify_all();
     }
 }
-

@@ -25,7 +25,11 @@ impl Total {
         self.files += 1;
         if stat.kind == Kind::File {
             // Holes are not moved. Storage says less than the size in small files too, where the file system packs them.
-            self.bytes += if stat.size < 1 << 20 { stat.size } else { stat.size.min(stat.allocated) };
+            self.bytes += if stat.size < 1 << 20 {
+                stat.size
+            } else {
+                stat.size.min(stat.allocated)
+            };
         }
     }
 }
@@ -33,11 +37,16 @@ impl Total {
 /// Measures a tree. None when the job was cancelled or a part cannot be read: then there is no honest total.
 pub(crate) fn tree(options: &Options, progress: &Progress, root: Dir) -> io::Result<Option<Total>> {
     let device = sys::stat(&root)?.id.dev;
-    let links = if options.follow == Follow::Always { Links::Follow } else { Links::Keep };
+    let links = if options.follow == Follow::Always {
+        Links::Follow
+    } else {
+        Links::Keep
+    };
     let mut total = Total::default();
     let mut met: HashSet<FileId> = HashSet::new();
     let mut buffer = ListBuffer::new();
-    let mut waiting: Vec<(Arc<Dir>, OsString, PathBuf)> = vec![(Arc::new(root), ".".into(), PathBuf::new())];
+    let mut waiting: Vec<(Arc<Dir>, OsString, PathBuf)> =
+        vec![(Arc::new(root), ".".into(), PathBuf::new())];
     while let Some((around, name, path)) = waiting.pop() {
         let folder = Arc::new(around.child(&name, links)?);
         if options.mounts == Mounts::Skip && sys::stat(&*folder)?.id.dev != device {
@@ -46,7 +55,11 @@ pub(crate) fn tree(options: &Options, progress: &Progress, root: Dir) -> io::Res
         let mut entry = |name: &OsStr| -> io::Result<()> {
             let stat = folder.stat(name, links)?;
             let is_folder = stat.kind == Kind::Folder;
-            let path = if options.filter.takes_all() { PathBuf::new() } else { path.join(name) };
+            let path = if options.filter.takes_all() {
+                PathBuf::new()
+            } else {
+                path.join(name)
+            };
             if filter::is_excluded(&options.filter, None, &path, is_folder) {
                 return Ok(());
             }

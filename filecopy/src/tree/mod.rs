@@ -45,7 +45,12 @@ struct Found {
 }
 
 /// Copies a tree whose roots are open.
-pub(crate) fn copy<'scope>(run: &'scope Run<'scope>, scope: &Scope<'scope>, place: Place, roots: Arc<Pair>) {
+pub(crate) fn copy<'scope>(
+    run: &'scope Run<'scope>,
+    scope: &Scope<'scope>,
+    place: Place,
+    roots: Arc<Pair>,
+) {
     let patterns = patterns_of(run, &roots.source, &place, None);
     let folder = Arc::new(Folder::new(Arc::new(place), patterns, Arc::clone(&roots)));
     fill(run, scope, &folder, &roots, 0);
@@ -53,12 +58,19 @@ pub(crate) fn copy<'scope>(run: &'scope Run<'scope>, scope: &Scope<'scope>, plac
 
 /// Sets the modes that had to wait until nothing below them needed to be reached. Called when all workers are done.
 pub(crate) fn set_late_modes(run: &Run<'_>, roots: &Pair) {
-    let mut late = std::mem::take(&mut *run.late_modes.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut late = std::mem::take(
+        &mut *run
+            .late_modes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner),
+    );
     late.sort_by_key(|(place, _)| std::cmp::Reverse(place.depth));
     for (place, mode) in late {
         let set = match place.open_destination(roots) {
             Ok(Some(folder)) => sys::set_mode(&folder, mode),
-            Ok(None) => roots.destination().and_then(|folder| sys::set_mode(folder, mode)),
+            Ok(None) => roots
+                .destination()
+                .and_then(|folder| sys::set_mode(folder, mode)),
             Err(error) => Err(error),
         };
         if let Err(cause) = set {
@@ -68,7 +80,12 @@ pub(crate) fn set_late_modes(run: &Run<'_>, roots: &Pair) {
 }
 
 /// Opens a found folder and copies what it holds.
-fn enter<'scope>(run: &'scope Run<'scope>, scope: &Scope<'scope>, found: Found, on_the_spot: usize) {
+fn enter<'scope>(
+    run: &'scope Run<'scope>,
+    scope: &Scope<'scope>,
+    found: Found,
+    on_the_spot: usize,
+) {
     if run.progress.is_cancelled() {
         return;
     }
@@ -89,10 +106,26 @@ fn enter<'scope>(run: &'scope Run<'scope>, scope: &Scope<'scope>, found: Found, 
 }
 
 fn open(run: &Run<'_>, found: &Found, place: Place) -> Result<(Place, Pair), Error> {
-    let links = if run.options.follow == Follow::Always { Links::Follow } else { Links::Keep };
-    let root = run.root.get().ok_or_else(|| Error::io(Doing::OpenFolder, place.source(), io::ErrorKind::NotFound.into()))?;
-    let around = found.around.pair(root).map_err(|cause| Error::io(Doing::OpenFolder, place.source(), cause))?;
-    let opened = around.source.child(&found.name, links).and_then(|source| Ok((sys::stat(&source)?, source)));
+    let links = if run.options.follow == Follow::Always {
+        Links::Follow
+    } else {
+        Links::Keep
+    };
+    let root = run.root.get().ok_or_else(|| {
+        Error::io(
+            Doing::OpenFolder,
+            place.source(),
+            io::ErrorKind::NotFound.into(),
+        )
+    })?;
+    let around = found
+        .around
+        .pair(root)
+        .map_err(|cause| Error::io(Doing::OpenFolder, place.source(), cause))?;
+    let opened = around
+        .source
+        .child(&found.name, links)
+        .and_then(|source| Ok((sys::stat(&source)?, source)));
     let (stat, source) = match opened {
         Ok(opened) => opened,
         Err(cause) => {
@@ -100,22 +133,32 @@ fn open(run: &Run<'_>, found: &Found, place: Place) -> Result<(Place, Pair), Err
             return Err(Error::io(Doing::OpenFolder, place.source(), cause));
         }
     };
-    let destination = match &around.destination {
-        Some(folder) => folder.child(&found.name, Links::Keep).map(Some).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound if run.is_dry() => Ok(None),
-            _ => Err(error),
-        }),
-        None => Ok(None),
-    };
-    let destination = destination.map_err(|cause| Error::io(Doing::OpenFolder, place.destination(), cause))?;
+    let destination =
+        match &around.destination {
+            Some(folder) => folder
+                .child(&found.name, Links::Keep)
+                .map(Some)
+                .or_else(|error| match error.kind() {
+                    io::ErrorKind::NotFound if run.is_dry() => Ok(None),
+                    _ => Err(error),
+                }),
+            None => Ok(None),
+        };
+    let destination =
+        destination.map_err(|cause| Error::io(Doing::OpenFolder, place.destination(), cause))?;
     let identity = destination.as_ref().map(sys::stat).transpose();
-    let identity = identity.map_err(|cause| Error::io(Doing::Stat, place.destination(), cause))?.map(|stat| stat.id);
+    let identity = identity
+        .map_err(|cause| Error::io(Doing::Stat, place.destination(), cause))?
+        .map(|stat| stat.id);
     if run.destination_root.get() == Some(&stat.id) || identity == Some(stat.id) {
         // The source leads to the destination by a way that could not be seen from outside: a mount inside it.
         if let (true, Some(folder)) = (found.is_fresh, &around.destination) {
             drop(folder.remove_folder(&found.name));
         }
-        return Err(Error::IntoItself { from: place.source(), to: place.destination() });
+        return Err(Error::IntoItself {
+            from: place.source(),
+            to: place.destination(),
+        });
     }
     let devices = (stat.id.dev, identity.map_or(0, |id| id.dev));
     let pair = run.pair(source, destination, devices);
@@ -124,9 +167,14 @@ fn open(run: &Run<'_>, found: &Found, place: Place) -> Result<(Place, Pair), Err
 
 /// Gives the copy of a folder that cannot be read at least the mode, owner and times of the original.
 fn keep_bare(run: &Run<'_>, found: &Found, around: &Pair, links: Links) {
-    let Some(folder) = around.destination.as_ref().filter(|_| found.is_fresh) else { return };
+    let Some(folder) = around.destination.as_ref().filter(|_| found.is_fresh) else {
+        return;
+    };
     // The failure to read the folder is being told; what cannot be kept besides adds nothing.
-    let (Ok(stat), Ok(copy)) = (around.source.stat(&found.name, links), folder.child(&found.name, Links::Keep)) else {
+    let (Ok(stat), Ok(copy)) = (
+        around.source.stat(&found.name, links),
+        folder.child(&found.name, Links::Keep),
+    ) else {
         return;
     };
     if run.options.preserve.owner && run.shared.is_privileged {
@@ -163,7 +211,10 @@ fn fill<'scope>(
     };
     let mut folders = 0_usize;
     let is_border = run.options.mounts == Mounts::Skip
-        && run.root.get().is_some_and(|root| root.devices.0 != stat.id.dev);
+        && run
+            .root
+            .get()
+            .is_some_and(|root| root.devices.0 != stat.id.dev);
     let listed = if is_border {
         Ok(())
     } else {
@@ -178,7 +229,11 @@ fn fill<'scope>(
     match listed {
         Err(cause) => run.fail(Error::io(Doing::ReadFolder, spot.source(), cause)),
         // What could not be listed whole is no reason to remove anything.
-        Ok(()) if run.options.extraneous == Extraneous::Remove && !run.progress.is_cancelled() && !is_border => {
+        Ok(())
+            if run.options.extraneous == Extraneous::Remove
+                && !run.progress.is_cancelled()
+                && !is_border =>
+        {
             mirror::clean(run, folder, pair);
         }
         Ok(()) => {}
@@ -204,15 +259,28 @@ fn keep(
     stat: Stat,
     has_folders: bool,
 ) -> Result<(), Error> {
-    let made = Made::Folder { is_fresh: folder.place.fresh };
+    let made = Made::Folder {
+        is_fresh: folder.place.fresh,
+    };
     let mut stat = stat;
-    if has_folders && run.options.preserve.mode && !run.shared.is_privileged && stat.mode & 0o700 != 0o700 {
-        let mut late = run.late_modes.lock().unwrap_or_else(PoisonError::into_inner);
+    if has_folders
+        && run.options.preserve.mode
+        && !run.shared.is_privileged
+        && stat.mode & 0o700 != 0o700
+    {
+        let mut late = run
+            .late_modes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         late.push((Arc::clone(&folder.place), stat.mode));
         stat.mode |= 0o700;
     }
     attrs::keep(run, spot, &spot.pair.source, destination, &stat, made)?;
-    if spot.pair.default_acl && folder.place.fresh && run.options.preserve.mode && !spot.pair.source.has_default_acl() {
+    if spot.pair.default_acl
+        && folder.place.fresh
+        && run.options.preserve.mode
+        && !spot.pair.source.has_default_acl()
+    {
         // It came from the folder around, not from the source.
         let removed = sys::remove_default_acl(destination);
         removed.map_err(|cause| Error::io(Doing::Attributes, spot.destination(), cause))?;
@@ -230,14 +298,26 @@ fn entry<'scope>(
     kind: Option<Kind>,
     on_the_spot: usize,
 ) -> bool {
-    let links = if run.options.follow == Follow::Always { Links::Follow } else { Links::Keep };
-    let spot =
-        Spot { pair, place: &folder.place, source_name: name, destination_name: name, is_root: false, links };
+    let links = if run.options.follow == Follow::Always {
+        Links::Follow
+    } else {
+        Links::Keep
+    };
+    let spot = Spot {
+        pair,
+        place: &folder.place,
+        source_name: name,
+        destination_name: name,
+        is_root: false,
+        links,
+    };
     let kind = match kind {
         Some(kind) if links == Links::Keep || kind != Kind::Symlink => kind,
         _ => match pair.source.stat(name, links) {
             Ok(stat) if stat.kind == Kind::Folder && folder.place.is_inside(stat.id) => {
-                run.fail(Error::Cycle { path: spot.source() });
+                run.fail(Error::Cycle {
+                    path: spot.source(),
+                });
                 return false;
             }
             Ok(stat) => stat.kind,
@@ -249,7 +329,12 @@ fn entry<'scope>(
     };
     if !run.options.filter.takes_all() {
         let path = folder.place.below_root().join(name);
-        if filter::is_excluded(&run.options.filter, folder.patterns.as_deref(), &path, kind == Kind::Folder) {
+        if filter::is_excluded(
+            &run.options.filter,
+            folder.patterns.as_deref(),
+            &path,
+            kind == Kind::Folder,
+        ) {
             return false;
         }
     }
@@ -259,7 +344,11 @@ fn entry<'scope>(
     }
     match make_folder(run, &spot) {
         Ok(is_fresh) => {
-            let found = Found { around: Arc::clone(folder), name: name.to_owned(), is_fresh };
+            let found = Found {
+                around: Arc::clone(folder),
+                name: name.to_owned(),
+                is_fresh,
+            };
             if on_the_spot < MAX_ON_THE_SPOT && run.waiting.load(Relaxed) >= MAX_WAITING {
                 enter(run, scope, found, on_the_spot + 1);
             } else {
@@ -277,9 +366,15 @@ fn entry<'scope>(
 
 /// Makes the destination of a subfolder if it is not there; tells whether this run made it.
 fn make_folder(run: &Run<'_>, spot: &Spot<'_>) -> Result<bool, Error> {
-    let Some(folder) = &spot.pair.destination else { return Ok(true) };
+    let Some(folder) = &spot.pair.destination else {
+        return Ok(true);
+    };
     // For the owner alone until everything in it is copied: nobody sees the half of it.
-    let made = if run.is_dry() { Err(io::ErrorKind::AlreadyExists.into()) } else { folder.make_folder(spot.destination_name, 0o700) };
+    let made = if run.is_dry() {
+        Err(io::ErrorKind::AlreadyExists.into())
+    } else {
+        folder.make_folder(spot.destination_name, 0o700)
+    };
     match made {
         Ok(()) => return Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -287,15 +382,26 @@ fn make_folder(run: &Run<'_>, spot: &Spot<'_>) -> Result<bool, Error> {
     }
     match folder.stat(spot.destination_name, Links::Keep) {
         Ok(stat) if stat.kind == Kind::Folder => Ok(spot.place.fresh),
-        Ok(_) if spot.is_fresh() => Err(Error::JustCreated { from: spot.source(), to: spot.destination() }),
-        Ok(_) => Err(Error::OverFile { from: spot.source(), to: spot.destination() }),
+        Ok(_) if spot.is_fresh() => Err(Error::JustCreated {
+            from: spot.source(),
+            to: spot.destination(),
+        }),
+        Ok(_) => Err(Error::OverFile {
+            from: spot.source(),
+            to: spot.destination(),
+        }),
         Err(error) if run.is_dry() && error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(cause) => Err(Error::io(Doing::Stat, spot.destination(), cause)),
     }
 }
 
 /// The patterns that hold in a folder: its own `.gitignore` and those around it.
-fn patterns_of(run: &Run<'_>, source: &Dir, place: &Place, around: Option<Arc<Patterns>>) -> Option<Arc<Patterns>> {
+fn patterns_of(
+    run: &Run<'_>,
+    source: &Dir,
+    place: &Place,
+    around: Option<Arc<Patterns>>,
+) -> Option<Arc<Patterns>> {
     if !run.options.filter.gitignore {
         return None;
     }
@@ -303,14 +409,26 @@ fn patterns_of(run: &Run<'_>, source: &Dir, place: &Place, around: Option<Arc<Pa
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return around,
         Err(cause) => {
-            run.notice(Error::io(Doing::Filter, place.source().join(".gitignore"), cause));
+            run.notice(Error::io(
+                Doing::Filter,
+                place.source().join(".gitignore"),
+                cause,
+            ));
             return around;
         }
     };
     let mut bytes = Vec::new();
     if let Err(cause) = file.take(MAX_PATTERNS_LEN).read_to_end(&mut bytes) {
-        run.notice(Error::io(Doing::Filter, place.source().join(".gitignore"), cause));
+        run.notice(Error::io(
+            Doing::Filter,
+            place.source().join(".gitignore"),
+            cause,
+        ));
         return around;
     }
-    Some(Arc::new(Patterns::parse(&String::from_utf8_lossy(&bytes), place.below_root(), around)))
+    Some(Arc::new(Patterns::parse(
+        &String::from_utf8_lossy(&bytes),
+        place.below_root(),
+        around,
+    )))
 }

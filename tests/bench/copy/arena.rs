@@ -1,8 +1,9 @@
 //! Where copies are made: a fresh file system in memory, or without root a temporary folder, with a warning.
 
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
-use harness::{FsKind, LoopFs, Sandbox, is_root};
+use harness::{Command, FsKind, LoopFs, Sandbox, is_root};
 use rustix::fs::{OFlags, statvfs, syncfs};
 
 /// A place that holds one source and any number of copies.
@@ -32,12 +33,6 @@ impl Arena {
             );
             return Some(Self::Folder(Sandbox::new()));
         }
-        // An inode per block: trees of small files run out of inodes first.
-        let options: &[&str] = if kind == FsKind::Ext4 {
-            &["-i", "4096"]
-        } else {
-            &[]
-        };
         LoopFs::with_options(kind, len, options).map(Self::Fresh)
     }
 
@@ -81,8 +76,19 @@ impl Arena {
     }
 }
 
-/// Makes the machine have this much free memory at hand, by using it for a moment. Runs in a child process, whose end
-/// frees it.
+/// Uses as much memory as an arena of `len` bytes will, for a moment, so that the machine has it at hand: a virtual
+/// machine gives long unused memory back to its host, and fetching it takes ten times as long as the copy into it.
+/// In a child process, whose end frees it.
+pub(crate) fn have_memory_at_hand(len: u64) {
+    // In the page cache, and in the image that is itself in memory; but half of what is free is for others.
+    let wanted = (2 * len).min(available_memory() / 2);
+    Command::new(env::current_exe().expect("a running program has a file"))
+        .args(["--touch", &wanted.to_string()])
+        .run()
+        .succeeds();
+}
+
+/// The child's part of [`have_memory_at_hand`].
 pub(crate) fn touch(len: usize) {
     const PAGE_LEN: usize = 4_096;
     let mut memory = vec![0_u8; len];
@@ -91,4 +97,14 @@ pub(crate) fn touch(len: usize) {
         .step_by(PAGE_LEN)
         .for_each(|byte| *byte = 1);
     std::hint::black_box(&memory);
+}
+
+/// As the kernel estimates it, in bytes; 0 if it does not.
+fn available_memory() -> u64 {
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1_024
 }

@@ -10,8 +10,7 @@
 //!
 //! What makes the numbers comparable: every round runs all of them one after the other, starting with another one each
 //! time, and a ratio is taken within its round. The source is in the page cache. What is still to be written from
-//! the run before is written before the next starts. As much free memory as a copy takes has just been in use: a
-//! virtual machine gives free memory back to its host, and fetching it again costs ten times the copy. Nothing is deleted between runs, because ext4 creates files
+//! the run before is written before the next starts. Memory is at hand, see [`arena::have_memory_at_hand`]. Nothing is deleted between runs, because ext4 creates files
 //! slowly where many were just deleted; a full file system is made anew.
 //!
 //! It stays small itself, see [`harness::Usage`]: sources are made and copies compared by child processes.
@@ -53,8 +52,8 @@ struct Options {
     /// Size of the one big file, as in 2GiB.
     #[arg(long, default_value = "256MiB", value_parser = parse_size)]
     big: u64,
-    /// Size of the file system that holds source and copies.
-    #[arg(long, default_value = "6GiB", value_parser = parse_size)]
+    /// Size of the file system that holds source and copies, where a row needs no bigger one.
+    #[arg(long, default_value = "3GiB", value_parser = parse_size)]
     arena: u64,
     /// The real tree to copy.
     #[arg(long, default_value = "/usr/share")]

@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use harness::{Command, RUN_LIMIT, Stopwatch, Usage};
 
-use crate::arena::{Arena, Room};
+use crate::arena::{self, Arena, Room};
 use crate::check;
 use crate::report::{RowResult, Standing};
 use crate::rows::{Row, Sizes};
@@ -19,7 +19,7 @@ pub(crate) struct Limits {
     pub(crate) rounds: usize,
     /// No further round starts after this.
     pub(crate) time: Duration,
-    /// Size of the file system.
+    /// Size of the file system, where the row needs no bigger one.
     pub(crate) arena: u64,
 }
 
@@ -33,12 +33,13 @@ pub(crate) fn run(
     contestants: &Contestants,
     limits: &Limits,
 ) -> Option<RowResult> {
-    let (kind, len, options) = row.home();
+    let (kind, len, options) = row.home(sizes, limits.arena);
+    arena::have_memory_at_hand(len);
     let mut course = Course {
         row,
         sizes,
         contestants,
-        arena: Arena::new(kind, len.unwrap_or(limits.arena), options)?,
+        arena: Arena::new(kind, len, options)?,
         source: PathBuf::new(),
         need: Room::default(),
         runs: 0,
@@ -149,15 +150,6 @@ impl Course<'_> {
             .measure();
         self.note_need(before, Room::default());
         (usage, target)
-    }
-
-    fn have_memory_at_hand(&self) {
-        // Twice: the copy in the page cache, and a beginning of it on the file system in memory.
-        let len = self.need.bytes.max(64 << 20).saturating_mul(2).min(4 << 30);
-        Command::new(env::current_exe().expect("a running program has a file"))
-            .args(["--touch", &len.to_string()])
-            .run()
-            .succeeds();
     }
 
     fn command(&self, tool: Tool, target: &Path) -> Option<Command> {

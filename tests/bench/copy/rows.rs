@@ -155,20 +155,24 @@ impl Row {
         }
     }
 
-    /// Which file system it needs: its kind, its size if the default will not do, further options for its mkfs.
-    pub(crate) fn home(self) -> (FsKind, Option<u64>, &'static [&'static str]) {
+    /// Which file system it needs: its kind, its size, further options for its mkfs. The size is `usual`, or what a
+    /// source and a copy take: the less memory is in use, the quieter the machine.
+    pub(crate) fn home(self, sizes: &Sizes, usual: u64) -> (FsKind, u64, &'static [&'static str]) {
+        // An inode for this many bytes: trees of small files run out of inodes first.
+        const MANY_INODES: &[&str] = &["-i", "4096"];
+        let around = |len: u64| usual.max(len + len / 4);
         match self {
-            Self::ReflinkBtrfs => (FsKind::Btrfs, Some(4_096 * MIB), &[]),
-            Self::ReflinkXfs => (FsKind::Xfs, Some(4_096 * MIB), &[]),
-            // Trees of small files run out of inodes first: one for this many bytes.
-            Self::Memory => (FsKind::Ext4, None, &["-i", "2048"]),
-            Self::Big
-            | Self::Fsync
-            | Self::Small
-            | Self::Tree
-            | Self::Sparse
-            | Self::Eight
-            | Self::Original => (FsKind::Ext4, None, &["-i", "4096"]),
+            Self::Big | Self::Fsync | Self::Original => (FsKind::Ext4, around(2 * sizes.big), &[]),
+            Self::Eight => (FsKind::Ext4, around(16 * sizes.big), &[]),
+            Self::Sparse => (
+                FsKind::Ext4,
+                around(sizes.sparse + sizes.sparse_data()),
+                &[],
+            ),
+            Self::Small | Self::Tree => (FsKind::Ext4, usual, MANY_INODES),
+            Self::Memory => (FsKind::Ext4, around(6 << 30), MANY_INODES),
+            Self::ReflinkBtrfs => (FsKind::Btrfs, around(2 * sizes.reflink), &[]),
+            Self::ReflinkXfs => (FsKind::Xfs, around(2 * sizes.reflink), &[]),
         }
     }
 

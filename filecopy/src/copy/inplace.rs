@@ -1,0 +1,238 @@
+//! What happens where a destination exists, by `cp`'s rules: it is left alone, refused, moved aside,
+//! removed, or emptied and written, through a link if it is one.
+//!
+//! Only copies under [`crate::config::Rules::Cp`] come here; filecopy itself puts a whole new file in the
+//! old one's place ([`super::stage`]). The order of the questions is GNU cp's, because it can be seen: a
+//! person is asked before a mistake is told, and a file that is not older is left without a word.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+
+use crate::config::{Backup, Content, CpRules, Existing, Follow, Options, Replace, Special};
+use crate::engine::Obstacle;
+use crate::error::{Doing, Error};
+use crate::job::Action;
+use crate::place::Spot;
+use crate::run::Run;
+use crate::sameness::{self, Sameness, Side};
+use crate::sys::{self, Dir, Kind, Links, Stat};
+
+use super::{Met, backup};
+
+/// Nothing stands in the way.
+const FREE: Met = Met::Ready {
+    existing: None,
+    kept_as: None,
+};
+
+/// Looks at the destination of an entry that is no folder, and makes way for the copy.
+pub(super) fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met, Error> {
+    let Some(folder) = &spot.pair.destination else {
+        return Ok(FREE);
+    };
+    if spot.is_fresh() {
+        return Ok(FREE);
+    }
+    let links = links(source, run.options);
+    refuse_new_link(run, spot, folder, links)?;
+    let Some(existing) = look(run, spot, folder, links)? else {
+        return Ok(FREE);
+    };
+    let related = match run.options.existing {
+        Existing::Keep => return Ok(Met::Leave(existing)),
+        _ => relate(run, spot, folder, source, &existing),
+    };
+    if related == Sameness::Same {
+        let (from, to) = (spot.source(), spot.destination());
+        return Err(Error::SameFile { from, to });
+    }
+    if is_left(run, spot, folder, source, &existing)? || related == Sameness::Done {
+        return Ok(Met::Leave(existing));
+    }
+    if existing.kind == Kind::Folder {
+        let to = spot.destination();
+        return Err(Error::OverFolder { to });
+    }
+    let may_be_moved = run.options.backup == Backup::Numbered;
+    if spot.is_root && !may_be_moved && run.was_made(existing.id) {
+        let (from, to) = (spot.source(), spot.destination());
+        return Err(Error::JustCreated { from, to });
+    }
+    make_way(run, spot, folder, source, existing)
+}
+
+/// Whether the destination is looked at through a link: when a file will be written there, and so
+/// through the link, and not a new entry be made in its place.
+fn links(source: &Stat, options: &Options) -> Links {
+    let becomes_file = match source.kind {
+        Kind::File => true,
+        Kind::Folder | Kind::Symlink => false,
+        Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
+            options.special == Special::Contents
+        }
+    };
+    let is_written = becomes_file
+        && matches!(options.content, Content::Copy | Content::AttributesOnly)
+        && options.backup == Backup::None
+        && options.replace != Replace::Remove;
+    if is_written { Links::Follow } else { Links::Keep }
+}
+
+/// A link that this command made must not lead a later source elsewhere.
+fn refuse_new_link(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, links: Links) -> Result<(), Error> {
+    if !spot.is_root || links == Links::Keep || !run.is_joined() {
+        return Ok(());
+    }
+    match folder.stat(spot.destination_name, Links::Keep) {
+        Ok(entry) if entry.kind == Kind::Symlink && run.was_made(entry.id) => {
+            let (from, to) = (spot.source(), spot.destination());
+            Err(Error::ThroughNewLink { from, to })
+        }
+        // Whatever else is wrong shows itself when the entry is looked at.
+        _ => Ok(()),
+    }
+}
+
+fn look(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, links: Links) -> Result<Option<Stat>, Error> {
+    let name = spot.destination_name;
+    match folder.stat(name, links) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A link that leads in a circle cannot be opened, and is removed then.
+        Err(error) if error.raw_os_error() == Some(sys::ELOOP) && run.options.replace == Replace::InPlaceForced => {
+            folder.stat(name, Links::Keep).map(Some)
+        }
+        Err(error) => Err(error),
+    }
+    .map_err(|cause| Error::io(Doing::Stat, spot.destination(), cause))
+}
+
+fn relate(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat, existing: &Stat) -> Sameness {
+    if !sameness::is_suspicious(source, existing) {
+        return Sameness::Harmless;
+    }
+    let side = |folder: &Dir, name: &OsStr, seen: &Stat| {
+        let entry = folder.stat(name, Links::Keep).ok()?;
+        let target = match entry.kind {
+            Kind::Symlink => folder.stat(name, Links::Follow).ok().map(|stat| stat.id),
+            _ => Some(entry.id),
+        };
+        Some(Side {
+            seen: seen.id,
+            entry,
+            target,
+        })
+    };
+    let sides = side(&spot.pair.source, spot.source_name, source)
+        .zip(side(folder, spot.destination_name, existing));
+    // What has gone meanwhile is nobody's twin.
+    let Some((from, to)) = sides else {
+        return Sameness::Harmless;
+    };
+    let identity = |folder: &Dir| sys::stat(folder).ok().map(|stat| stat.id);
+    let is_one_entry = spot.source_name == spot.destination_name
+        && identity(&spot.pair.source) == identity(folder);
+    sameness::relate(&from, &to, is_one_entry, run.options)
+}
+
+/// Whether the options, or a person, want the existing file left as it is.
+fn is_left(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    folder: &Dir,
+    source: &Stat,
+    existing: &Stat,
+) -> Result<bool, Error> {
+    match run.options.existing {
+        Existing::Overwrite => Ok(false),
+        Existing::Keep => Ok(true),
+        Existing::IfNewer => Ok(existing.modified >= source.modified),
+        Existing::Refuse => Err(Error::Kept {
+            to: spot.destination(),
+        }),
+        Existing::Ask => {
+            let name = spot.destination_name;
+            let mode = existing.mode;
+            let obstacle = if run.shared.is_privileged || folder.is_writable(name) {
+                Obstacle::None
+            } else if run.options.replace == Replace::InPlace {
+                Obstacle::Unwritable { mode }
+            } else {
+                Obstacle::Removed { mode }
+            };
+            let asked = run.shared.asker.as_ref();
+            Ok(!asked.is_some_and(|asker| asker.may_replace(&spot.destination(), obstacle)))
+        }
+    }
+}
+
+/// Moves the existing entry aside or removes it where it must not be written into.
+fn make_way(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    folder: &Dir,
+    source: &Stat,
+    existing: Stat,
+) -> Result<Met, Error> {
+    let name = spot.destination_name;
+    if run.options.backup != Backup::None {
+        if is_own_backup(run.options, spot, folder, source) {
+            let (from, to) = (spot.source(), spot.destination());
+            return Err(Error::SourceIsBackup { from, to });
+        }
+        let kept_as = match backup::move_aside(run, folder, name) {
+            Ok(kept_as) => kept_as,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FREE),
+            Err(cause) => return Err(Error::io(Doing::BackUp, spot.destination(), cause)),
+        };
+        run.backed_up(spot, &kept_as);
+        return Ok(Met::Ready {
+            existing: None,
+            kept_as: Some(kept_as),
+        });
+    }
+    let must_go = run.options.replace == Replace::Remove
+        || (run.options.content != Content::AttributesOnly
+            && ((run.options.preserve.links && existing.names > 1)
+                || (run.options.follow == Follow::Never && source.kind != Kind::File)));
+    if must_go {
+        remove(run, spot, folder)?;
+        return Ok(FREE);
+    }
+    Ok(Met::Ready {
+        existing: Some(existing),
+        kept_as: None,
+    })
+}
+
+/// Removes an entry that is in the way, and tells it.
+pub(super) fn remove(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir) -> Result<(), Error> {
+    match folder.remove(spot.destination_name) {
+        Ok(()) => {
+            run.done(spot, Action::Removed, 0);
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(Error::io(Doing::Remove, spot.destination(), cause)),
+    }
+}
+
+/// Gives an entry that was moved aside its name back, after a copy that failed.
+pub(super) fn put_back(spot: &Spot<'_>, kept_as: &OsStr) -> Result<(), Error> {
+    let renamed = (spot.pair.destination())
+        .and_then(|folder| folder.rename(kept_as, spot.destination_name));
+    renamed.map_err(|cause| Error::io(Doing::PutBack, spot.destination(), cause))
+}
+
+/// Whether the backup's name is the source's own, so that making it would destroy the source.
+fn is_own_backup(options: &Options, spot: &Spot<'_>, folder: &Dir, source: &Stat) -> bool {
+    let (Backup::Simple(suffix) | Backup::Existing(suffix)) = &options.backup else {
+        return false;
+    };
+    let mut name = spot.destination_name.to_owned();
+    name.push(suffix);
+    name == spot.source_name
+        && folder
+            .stat(&name, Links::Follow)
+            .is_ok_and(|stat| stat.id == source.id)
+}

@@ -1,0 +1,68 @@
+# Wirework: what can be done here. `just` alone lists it.
+
+set positional-arguments
+
+root := justfile_directory()
+binaries := env("CARGO_TARGET_DIR", root / "target") / "release"
+
+# Lists the recipes.
+_default:
+    @just --justfile "{{ justfile() }}" --list --unsorted
+
+# Copies SRC... to DST, seen from where you stand: just copy [FLAGS] SRC... DST
+[group('use')]
+[no-cd]
+[no-exit-message]
+copy *arguments: (_build "filecopy")
+    @exec "{{ binaries }}/filecopy" "$@"
+
+# Tests everything; installs what the tests need when it may, and says what was left out.
+[group('develop')]
+test: _tools
+    #!/usr/bin/env bash
+    set -euo pipefail
+    export WIREWORK_LEFT_OUT="{{ root }}/target/left-out.txt"
+    mkdir -p "{{ root }}/target" && rm -f "$WIREWORK_LEFT_OUT"
+    cargo test --workspace --quiet
+    cargo test --package filecopy --features portable --target-dir target/portable --quiet
+    if [ -s "$WIREWORK_LEFT_OUT" ]; then
+        echo "Left out on this machine:"
+        sort -u "$WIREWORK_LEFT_OUT"
+    fi
+
+# All that must hold before a change lands: format, lints, documentation, tests.
+[group('develop')]
+ci:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --quiet -- -D warnings
+    cargo clippy --package filecopy --features portable --target-dir target/portable --quiet -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+    just --justfile "{{ justfile() }}" test
+
+# Measures filecopy against cp, rsync and the fastest copiers of crates.io, in interleaved pairs.
+[group('measure')]
+bench-copy *arguments: (_build "filecopy")
+    tests/bench/copy/run.sh "$@"
+
+# Runs GNU's own tests of cp against `filecopy cp`, fetched when missing.
+[group('develop')]
+gnu-cp *arguments: (_build "filecopy")
+    tests/gnu/run.sh "$@"
+
+_build package:
+    @cargo build --release --quiet --manifest-path "{{ root }}/Cargo.toml" --package "{{ package }}"
+
+# The tools that the tests drive besides ours. Without root they are used if they are there.
+_tools:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    needed=(mkfs.btrfs:btrfs-progs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs setfattr:attr setfacl:acl rsync:rsync
+        python3:python3 tmux:tmux filefrag:e2fsprogs setpriv:util-linux strace:strace dmsetup:dmsetup)
+    missing=()
+    for pair in "${needed[@]}"; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    done
+    if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    fi

@@ -1,0 +1,87 @@
+//! Copies met in their middle: started with a rate limit, and watched by what they have written.
+//!
+//! No test here sleeps to be "somewhere in the copy". The limit holds the copy there for long, and the kernel's
+//! account of the process says when it has arrived.
+
+use std::fs;
+
+use harness::{Command, Running, SOON, Sandbox, wait_until};
+
+/// `filecopy` in the sandbox, where log.txt will be.
+pub(crate) fn filecopy(sandbox: &Sandbox) -> Command {
+    Command::built("filecopy").cwd(sandbox.path())
+}
+
+/// As [`filecopy`], moving `rate` a second. Never by sharing blocks, which no limit slows down.
+pub(crate) fn slow(sandbox: &Sandbox, rate: &str) -> Command {
+    filecopy(sandbox).args(["--reflink", "never", "--bwlimit", rate])
+}
+
+/// A rate at which a file of [`BIG`] bytes takes longer than any test waits: the copy has to be stopped.
+pub(crate) const ENDLESS: &str = "400KB";
+
+/// A file that gets its name only when it is whole (1 MiB and more), bytes.
+pub(crate) const BIG: usize = (12 << 20) + 17;
+
+/// Written by a copy at [`ENDLESS`] within a quarter of a second, bytes.
+pub(crate) const SOME: u64 = 64 << 10;
+
+/// Starts it, and returns when it is in the middle of its copy.
+#[track_caller]
+pub(crate) fn start_and_meet(command: Command) -> Running {
+    let mut running = command.start();
+    wait_written(&mut running, SOME);
+    running
+}
+
+/// Waits until the program has written so many bytes in all, to whatever files.
+#[track_caller]
+pub(crate) fn wait_written(running: &mut Running, bytes: u64) {
+    wait_until(&format!("{bytes} bytes written"), SOON, || {
+        assert!(running.is_running(), "ended before it was met\n{running}");
+        written(running.pid()).is_some_and(|written| written >= bytes)
+    });
+}
+
+/// What a process has written in all; none once it has ended.
+pub(crate) fn written(pid: u32) -> Option<u64> {
+    let account = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    let line = account.lines().find_map(|line| line.strip_prefix("wchar: "));
+    line?.parse().ok()
+}
+
+/// The lines of log.txt without their times, which must be seconds with two decimals.
+#[track_caller]
+pub(crate) fn log(sandbox: &Sandbox) -> Vec<String> {
+    log_lines(&sandbox.read_text("log.txt"))
+}
+
+/// As [`log`], of any text.
+#[track_caller]
+pub(crate) fn log_lines(text: &str) -> Vec<String> {
+    assert!(text.is_empty() || text.ends_with('\n'), "half a line at the end: {text:?}");
+    text.lines().map(|line| timed(line).1.to_owned()).collect()
+}
+
+/// The time of a log line in hundredths of a second, and the rest.
+#[track_caller]
+pub(crate) fn timed(line: &str) -> (u64, &str) {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let split = line.split_once('\t').and_then(|(time, rest)| {
+        let (secs, hundredths) = time.split_once('.')?;
+        let is_time = digits(secs) && digits(hundredths) && hundredths.len() == 2;
+        let time = format!("{secs}{hundredths}").parse().ok()?;
+        is_time.then_some((time, rest))
+    });
+    split.unwrap_or_else(|| panic!("no time with two decimals and a tab: {line:?}"))
+}
+
+/// Names that no copy may leave in a folder: those of unfinished files.
+#[track_caller]
+pub(crate) fn leftovers(sandbox: &Sandbox, folder: &str) -> Vec<String> {
+    let names = sandbox.list(folder).into_iter();
+    names
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name.starts_with(".filecopy-"))
+        .collect()
+}
