@@ -32,6 +32,7 @@ const QUEUE_LEN: usize = 16;
 pub struct Shutdown {
     requested: Arc<AtomicBool>,
     events: Receiver<Signal>,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only its end matters"))]
     catcher: system::Catcher,
 }
 
@@ -69,7 +70,8 @@ impl Shutdown {
         Arc::clone(&self.requested)
     }
 
-    /// For poll loops: readable while [`Shutdown::try_event`] has something to give.
+    /// For poll loops: readable while [`Shutdown::try_event`] has something to give. A poll that sleeps when the signal
+    /// comes may also be interrupted (EINTR), as any call may.
     #[cfg(unix)]
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
@@ -94,7 +96,7 @@ mod system {
     use std::thread::JoinHandle;
 
     use crossbeam_channel::Sender;
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     use signal_hook::iterator::{Handle, Signals};
     use signal_hook::low_level::unregister;
     use signal_hook::{SigId, flag};
@@ -129,6 +131,9 @@ mod system {
             let flags = vec![
                 flag::register(SIGINT, Arc::clone(requested))?,
                 flag::register(SIGTERM, Arc::clone(requested))?,
+                // Caught for its effect alone: a write beyond the file size limit then fails with an error that can be
+                // told, instead of ending the program.
+                flag::register(SIGXFSZ, Arc::default())?,
             ];
             let thread = std::thread::Builder::new()
                 .name("signals".into())

@@ -2,6 +2,7 @@
 //! never sees clap.
 
 mod args;
+pub(crate) mod cp;
 mod patterns;
 mod values;
 

@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 
 use common::linelog::OpenLogError;
-use common::log::Logger;
+use common::log::{Level, Logger};
 use common::quote::plain;
 use common::shutdown::Signal;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::engine::Engine;
 use crate::guard::Guard;
 use crate::job::{Event, Job, Progress};
-use crate::jobs::Jobs;
+use crate::jobs::Runner;
 use crate::logbook::{Logbook, SharedLogbook};
 use crate::progress::Totals;
 use crate::session::Session;
@@ -30,15 +30,16 @@ pub(crate) const SHOW_EVERY: Duration = Duration::from_millis(200);
 const EVENT_QUEUE: usize = 1024;
 
 /// Everything a loop over events works with.
-#[derive(Debug)]
 pub(crate) struct Desk {
     /// Plans, copies, measures.
     pub(crate) engine: Arc<Engine>,
-    /// What the jobs tell. Stands before `jobs`, to be dropped first: a job that is told to stop must not wait for someone
-    /// to take its events.
+    /// What runs a job.
+    pub(crate) runner: Arc<Runner>,
+    /// Where jobs tell what happens.
+    pub(crate) teller: Sender<Event>,
+    /// What they tell. To be dropped before whatever waits for jobs to end: a job that is told to stop must not wait for
+    /// someone to take its events.
     pub(crate) events: Receiver<Event>,
-    /// The jobs that run.
-    pub(crate) jobs: Jobs,
     /// The log.
     pub(crate) logbook: SharedLogbook,
     /// The first signal.
@@ -74,19 +75,18 @@ impl Desk {
         ));
         let logbook = logbook.share();
         let (guard, interrupts) = Guard::watch(&engine, &logbook).map_err(StartError::Signals)?;
-        let runner = Arc::clone(&engine);
-        let jobs = Jobs::new(
-            Arc::new(move |job: &Job, progress: &Progress| runner.run(job, progress)),
-            sender,
-        );
+        let copier = Arc::clone(&engine);
+        let runner = Arc::new(move |job: &Job, progress: &Progress| copier.run(job, progress));
+        let logger = session.logger.clone();
         Ok(Self {
             engine,
+            runner,
+            teller: sender,
             events,
-            jobs,
             logbook,
             interrupts,
             guard,
-            logger: session.logger.clone(),
+            logger,
         })
     }
 
@@ -94,6 +94,9 @@ impl Desk {
     pub(crate) fn note(&self, event: &Event) {
         self.logbook.lock().record(event);
         let log = &self.logger;
+        if !log.is_enabled(Level::Info) {
+            return;
+        }
         match event {
             Event::Started(job) => log.info(
                 "copy",

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use crossbeam_channel::Sender;
 
-use crate::config::{Follow, Options};
+use crate::config::{Backup, Follow, Options};
+use crate::copy;
 use crate::error::Error;
 use crate::job::{Event, Job, JobId, Outcome, Progress};
+use crate::parents;
 use crate::place::Folder;
 use crate::roots::{self, End};
 use crate::run::{Run, Shared};
@@ -151,9 +154,18 @@ impl Engine {
 
     /// Runs one job to its end on this thread (and the workers it starts), telling events from `Started` to `Finished`.
     pub fn run(&self, job: &Job, progress: &Progress) -> Outcome {
+        self.run_as(job, progress, |run| roots::copy(run, job))
+    }
+
+    /// As [`Engine::run`], but makes below `folder` what folders the source's name leads through (`cp --parents`).
+    pub fn run_below(&self, folder: &Path, job: &Job, progress: &Progress) -> Outcome {
+        self.run_as(job, progress, |run| parents::copy(run, job, folder))
+    }
+
+    fn run_as(&self, job: &Job, progress: &Progress, copy: impl for<'scope> FnOnce(&'scope Run<'scope>)) -> Outcome {
         self.tell(Event::Started(job.clone()));
         let run = Run::new(job.id, &self.options, progress, &self.shared, &self.events);
-        roots::copy(&run, job);
+        copy(&run);
         let tally = progress.tally();
         let outcome = match tally.failed {
             _ if progress.is_cancelled() => Outcome::Cancelled,
@@ -241,5 +253,37 @@ fn inside(folder: &Path, source: &Path) -> PathBuf {
     match source.file_name() {
         Some(name) if !ends_in_dot => folder.join(name),
         _ => folder.join("."),
+    }
+}
+
+/// The name under which the old content of `destination` would be kept.
+///
+/// # Errors
+/// If the folder cannot be listed, which numbered backups need.
+pub fn backup_path(destination: &Path, backup: &Backup) -> io::Result<PathBuf> {
+    let end = End::of(destination);
+    let name = copy::backup_name(backup, &Dir::open(&end.folder)?, &end.name)?;
+    Ok(destination.with_file_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_keeps_its_name_in_a_folder_and_one_without_a_name_is_its_content() {
+        let cases = [
+            ("a name", "a", "into/a"),
+            ("a path", "x/y/a", "into/a"),
+            ("a folder with its slash", "x/a/", "into/a"),
+            ("the content of a folder", "x/a/.", "into/."),
+            ("here", ".", "into/."),
+            ("the folder around", "x/..", "into/."),
+            ("the root", "/", "into/."),
+        ];
+        for (name, source, expected) in cases {
+            let copy = inside(Path::new("into"), Path::new(source));
+            assert_eq!(copy.as_os_str(), expected, "{name}");
+        }
     }
 }

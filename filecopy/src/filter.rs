@@ -75,3 +75,102 @@ impl Filter {
         self.patterns.is_none() && !self.gitignore
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(lines: &[&str]) -> Filter {
+        let mut builder = GitignoreBuilder::new("");
+        for line in lines {
+            builder.add_line(None, line).expect("a valid pattern");
+        }
+        Filter {
+            patterns: Some(builder.build().expect("valid patterns")),
+            gitignore: false,
+        }
+    }
+
+    #[test]
+    fn the_users_last_matching_pattern_decides() {
+        let cases: [(&str, &[&str], &str, bool, bool); 8] = [
+            ("any depth", &["*.o"], "a/b/c.o", false, true),
+            ("another name", &["*.o"], "a/b/c.rs", false, false),
+            ("a folder alone", &["target/"], "a/target", true, true),
+            (
+                "a file of a folder's name",
+                &["target/"],
+                "a/target",
+                false,
+                false,
+            ),
+            ("anchored", &["/top"], "sub/top", false, false),
+            ("anchored, at the root", &["/top"], "top", false, true),
+            (
+                "excluded, then included",
+                &["*.log", "!keep.log"],
+                "x/keep.log",
+                false,
+                false,
+            ),
+            (
+                "included, then excluded",
+                &["!keep.log", "*.log"],
+                "x/keep.log",
+                false,
+                true,
+            ),
+        ];
+        for (name, patterns, path, is_folder, expected) in cases {
+            assert_eq!(
+                is_excluded(&given(patterns), None, Path::new(path), is_folder),
+                expected,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_innermost_gitignore_with_an_opinion_decides_and_the_user_above_all() {
+        let outer = Arc::new(Patterns::parse(
+            "*.tmp\n# a comment\n\n/only-here\n",
+            PathBuf::new(),
+            None,
+        ));
+        let inner = Patterns::parse(
+            "!mine.tmp\n",
+            PathBuf::from("sub"),
+            Some(Arc::clone(&outer)),
+        );
+        let ignored = |patterns: &Patterns, path: &str| {
+            is_excluded(&Filter::default(), Some(patterns), Path::new(path), false)
+        };
+        assert!(ignored(&outer, "a.tmp"));
+        assert!(ignored(&outer, "only-here"));
+        assert!(
+            !ignored(&inner, "sub/only-here"),
+            "anchored to the folder of its file"
+        );
+        assert!(
+            ignored(&inner, "sub/other.tmp"),
+            "the outer file still holds"
+        );
+        assert!(
+            !ignored(&inner, "sub/mine.tmp"),
+            "the inner file says otherwise"
+        );
+        let user = given(&["mine.tmp"]);
+        assert!(is_excluded(
+            &user,
+            Some(&inner),
+            Path::new("sub/mine.tmp"),
+            false
+        ));
+    }
+
+    #[test]
+    fn lines_that_are_no_pattern_leave_the_others_in_force() {
+        let patterns = Patterns::parse("[z-\n*.o\n", PathBuf::new(), None);
+        assert!(patterns.is_ignored(Path::new("a.o"), false));
+    }
+}

@@ -26,6 +26,7 @@ use crate::engine::Target;
 use crate::error::Error;
 use crate::folders::Folders;
 use crate::job::{Event, Job, JobId, Outcome, Progress, Tally};
+use crate::jobs::Jobs;
 use crate::journal::StoppedBy;
 use crate::progress::{Meter, counted};
 use crate::prompt::{Prompt, Reply};
@@ -62,6 +63,8 @@ pub fn run(session: &Session) -> ExitStatus {
 struct Dialogue<'a> {
     session: &'a Session,
     desk: Desk,
+    /// Dropped after the desk, which see.
+    jobs: Jobs,
     console: Console,
     typed: Receiver<ConsoleEvent>,
     prompt: Prompt,
@@ -91,6 +94,7 @@ impl<'a> Dialogue<'a> {
         let (console, typed) = Console::open(config).map_err(StartError::Console)?;
         Ok(Self {
             session,
+            jobs: Jobs::new(Arc::clone(&desk.runner), desk.teller.clone()),
             desk,
             console,
             typed,
@@ -107,9 +111,9 @@ impl<'a> Dialogue<'a> {
             streams::notice("Type a file and the name of its copy; help explains, exit leaves.");
         }
         let every = tick(SHOW_EVERY);
-        while !(self.prompt.is_leaving() && self.desk.jobs.is_empty()) {
+        while !(self.prompt.is_leaving() && self.jobs.is_empty()) {
             self.ask();
-            let ticks = if self.desk.jobs.is_empty() {
+            let ticks = if self.jobs.is_empty() {
                 never()
             } else {
                 every.clone()
@@ -130,7 +134,7 @@ impl<'a> Dialogue<'a> {
 
     /// Asks for a line unless one is awaited, or as many copies run as may.
     fn ask(&mut self) {
-        if !self.is_asked && self.desk.jobs.len() < MAX_RUNNING {
+        if !self.is_asked && self.jobs.len() < MAX_RUNNING {
             self.is_asked = true;
             self.console.ask(self.prompt.question());
         }
@@ -182,9 +186,9 @@ impl<'a> Dialogue<'a> {
             Reply::Help => self.console.print(HELP),
             Reply::Leave | Reply::Waiting => self.tell_what_runs(),
             Reply::CancelAll => {
-                let copies = counted(self.desk.jobs.len() as u64, "copy", "copies");
+                let copies = counted(self.jobs.len() as u64, "copy", "copies");
                 streams::notice(&format!("cancelling {copies}"));
-                self.desk.jobs.cancel_all();
+                self.jobs.cancel_all();
             }
         }
     }
@@ -204,7 +208,7 @@ impl<'a> Dialogue<'a> {
 
     fn start_job(&mut self, job: Job) -> Result<(), Error> {
         let id = job.id;
-        self.desk.jobs.start(job, Arc::default())?;
+        self.jobs.start(job, Arc::default())?;
         let mut meter = Meter::default();
         meter.observe(Duration::ZERO, Tally::default(), None);
         let since = self.session.clock.elapsed();
@@ -221,11 +225,11 @@ impl<'a> Dialogue<'a> {
     }
 
     fn list(&mut self) {
-        if self.desk.jobs.is_empty() {
+        if self.jobs.is_empty() {
             return self.console.print("no copy runs");
         }
         self.observe();
-        for running in self.desk.jobs.iter() {
+        for running in self.jobs.iter() {
             let names = format!(
                 "[{}] {} to {}",
                 running.job.id.0,
@@ -238,7 +242,7 @@ impl<'a> Dialogue<'a> {
     }
 
     fn cancel(&self, id: JobId) {
-        let message = if self.desk.jobs.cancel(id) {
+        let message = if self.jobs.cancel(id) {
             "cancelling"
         } else {
             "there is no copy"
@@ -248,7 +252,7 @@ impl<'a> Dialogue<'a> {
 
     /// After `exit`: what is waited for. A pipe waits in silence.
     fn tell_what_runs(&self) {
-        let jobs = &self.desk.jobs;
+        let jobs = &self.jobs;
         if jobs.is_empty() || !self.console.is_terminal() {
             return;
         }
@@ -276,14 +280,14 @@ impl<'a> Dialogue<'a> {
         }
         self.status = ExitStatus::Interrupted;
         self.desk.logbook.lock().stopped_by(StoppedBy::Signal);
-        self.desk.jobs.cancel_all();
+        self.jobs.cancel_all();
         self.prompt.end();
         if self.is_asked && self.console.is_terminal() {
             // Takes the question away that will not be answered.
             self.console.ask(self.prompt.question());
         }
-        if !self.desk.jobs.is_empty() {
-            let copies = counted(self.desk.jobs.len() as u64, "copy", "copies");
+        if !self.jobs.is_empty() {
+            let copies = counted(self.jobs.len() as u64, "copy", "copies");
             streams::notice(&format!("interrupted: cancelling {copies}"));
         }
     }
@@ -307,7 +311,7 @@ impl<'a> Dialogue<'a> {
     }
 
     fn finished(&mut self, job: &Job, outcome: Outcome, tally: Tally) {
-        let Some(running) = self.desk.jobs.finished(job.id) else {
+        let Some(running) = self.jobs.finished(job.id) else {
             return;
         };
         running.join();
@@ -350,7 +354,7 @@ impl<'a> Dialogue<'a> {
         self.observe();
         let now = self.session.clock.elapsed();
         let mut rows = Vec::new();
-        for running in self.desk.jobs.iter() {
+        for running in self.jobs.iter() {
             let Some(shown) = self.shown.get_mut(&running.job.id) else {
                 continue;
             };
@@ -375,7 +379,7 @@ impl<'a> Dialogue<'a> {
 
     fn observe(&mut self) {
         let now = self.session.clock.elapsed();
-        for running in self.desk.jobs.iter() {
+        for running in self.jobs.iter() {
             if let Some(shown) = self.shown.get_mut(&running.job.id) {
                 let time = now.saturating_sub(shown.since);
                 shown.meter.observe(

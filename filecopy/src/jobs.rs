@@ -157,7 +157,7 @@ impl Running {
 }
 
 /// Runs a job; if that panics, tells its end.
-fn guarded(runner: &Runner, job: &Job, progress: &Progress, events: &Sender<Event>) {
+pub(crate) fn guarded(runner: &Runner, job: &Job, progress: &Progress, events: &Sender<Event>) {
     let Err(panic) = catch_unwind(AssertUnwindSafe(|| runner(job, progress))) else {
         return;
     };

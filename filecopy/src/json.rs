@@ -24,7 +24,7 @@ use common::exit::{ExitStatus, describe};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::job::{Action, Event, JobId, Outcome, Tally};
+use crate::job::{Action, Event, Outcome, Tally};
 use crate::progress::{Meter, Totals};
 
 /// The line of one event, without its line ending.
@@ -68,13 +68,13 @@ pub fn event(time: Duration, event: &Event) -> String {
     encode(time, &body)
 }
 
-/// The line of a source for which no job could be made, or of a job that could not be started.
+/// The line of a source for which no job could be made.
 #[must_use]
-pub fn refused(time: Duration, job: Option<JobId>, error: &Error) -> String {
+pub fn refused(time: Duration, error: &Error) -> String {
     encode(
         time,
         &Body::Failed {
-            job: job.map(|job| job.0),
+            job: None,
             message: describe(error),
         },
     )
@@ -277,7 +277,7 @@ fn encode(time: Duration, body: &Body<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Job;
+    use crate::job::{Job, JobId};
 
     const TIME: Duration = Duration::from_millis(1520);
 
@@ -339,7 +339,7 @@ mod tests {
             &format!(r#""event":"finished","job":1,"outcome":"failed",{names},{NUMBERS}"#),
         );
         assert_eq!(
-            refused(TIME, None, &error()),
+            refused(TIME, &error()),
             format!(r#"{{"time":1.52,"event":"failed","job":null,{message}}}"#)
         );
     }

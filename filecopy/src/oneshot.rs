@@ -1,16 +1,16 @@
 //! One run that copies what its command line names and ends.
 //!
 //! ```text
-//!   jobs ── events ─┐                     ┌─▶ log.txt
-//!   signals ────────┼─▶ one loop ─────────┼─▶ stdout: entries (--verbose) or JSON
-//!   ticks, 5/s ─────┘      │              └─▶ stderr: failures, progress, summary
-//!                          └─▶ start the next job, cancel, end
+//!   queue ── events ─┐                     ┌─▶ log.txt
+//!   signals ─────────┼─▶ one loop ─────────┼─▶ stdout: entries (--verbose) or JSON
+//!   ticks, 5/s ──────┘      │              └─▶ stderr: failures, progress, summary
+//!                           └─▶ stop the queue
 //! ```
 //!
-//! The jobs of one run are started in the order of the command line, [`SIDE_BY_SIDE`] at a time. The first signal cancels what
-//! runs, and what has not begun never begins; the second is the [`Guard`](crate::guard::Guard)'s.
+//! The jobs run one after another in a [`Queue`]. The first signal cancels the one that runs, and what has not begun
+//! never begins; the second is the [`Guard`](crate::guard::Guard)'s.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,15 +22,13 @@ use crate::config::{Extraneous, Mode};
 use crate::confirm::{self, Answer};
 use crate::desk::{self, Desk, SHOW_AFTER, SHOW_EVERY, StartError};
 use crate::error::Error;
-use crate::job::{Event, Job, JobId, Outcome, Progress, Tally};
+use crate::job::{Event, JobId, Outcome, Tally};
 use crate::journal::StoppedBy;
 use crate::output::Output;
 use crate::progress::{Meter, Totals};
+use crate::queue::{Entry, Queue};
 use crate::session::{Consent, Form, Request, Session, Volume};
 use crate::{json, summary, words};
-
-/// Jobs of one run that are copied at the same time: each uses all workers by itself.
-const SIDE_BY_SIDE: usize = 1;
 
 /// How long an interrupted run waits for a reader of stdout that does not read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -54,18 +52,22 @@ pub fn run(session: &Session, request: &Request) -> ExitStatus {
 struct Run<'a> {
     session: &'a Session,
     desk: Desk,
-    output: Output,
-    pending: VecDeque<(Job, Arc<Progress>)>,
-    /// The numbers of the jobs that have ended.
+    /// Dropped after the desk, which see.
+    queue: Option<Queue>,
+    /// The jobs that have not ended; the first of them is the one that runs.
+    open: BTreeMap<JobId, Entry>,
+    /// The numbers of those that have.
     ended: Tally,
+    output: Output,
     shown: Shown,
     status: ExitStatus,
 }
 
 /// How far all jobs together have come, as shown.
+#[derive(Default)]
 struct Shown {
     meter: Meter,
-    /// When the first job began, since the start of the program. Nothing was copied without it.
+    /// When the first job began, since the start of the program; none has without it.
     since: Option<Duration>,
     is_measuring: bool,
 }
@@ -76,29 +78,31 @@ impl<'a> Run<'a> {
         Ok(Self {
             session,
             desk: Desk::open(session)?,
-            output: Output::new(session.program, has_progress),
-            pending: VecDeque::new(),
+            queue: None,
+            open: BTreeMap::new(),
             ended: Tally::default(),
-            shown: Shown {
-                meter: Meter::default(),
-                since: None,
-                is_measuring: false,
-            },
+            output: Output::new(session.program, has_progress),
+            shown: Shown::default(),
             status: ExitStatus::Success,
         })
     }
 
     fn plan(&mut self, request: &Request) {
-        let planned = self.desk.engine.plan(
-            &request.sources,
-            &request.destination,
-            request.target,
-            JobId(1),
-        );
-        for job in planned {
-            match job {
-                Ok(job) => self.pending.push_back((job, Arc::default())),
-                Err(error) => self.refused(None, &error),
+        let Request {
+            sources,
+            destination,
+            target,
+        } = request;
+        for planned in self
+            .desk
+            .engine
+            .plan(sources, destination, *target, JobId(1))
+        {
+            match planned {
+                Ok(job) => {
+                    self.open.insert(job.id, (job, Arc::default()));
+                }
+                Err(error) => self.refused(&error),
             }
         }
     }
@@ -110,7 +114,7 @@ impl<'a> Run<'a> {
         if is_free || self.session.consent == Consent::Given {
             return;
         }
-        for (job, _) in &self.pending {
+        for (job, _) in self.open.values() {
             let (count, first) = self.desk.engine.extraneous(job);
             if count == 0 {
                 continue;
@@ -122,7 +126,7 @@ impl<'a> Run<'a> {
                 Answer::No => ExitStatus::Failed,
                 Answer::Interrupted => ExitStatus::Interrupted,
             };
-            self.pending.clear();
+            self.open.clear();
             return self.output.notice("nothing was copied or removed");
         }
     }
@@ -136,12 +140,9 @@ impl<'a> Run<'a> {
             never()
         };
         let (nowhere, _nobody) = bounded(0);
-        loop {
-            self.start_jobs();
-            if self.desk.jobs.is_empty() && self.pending.is_empty() {
-                break;
-            }
-            // While stdout is full, events wait in their queue, and the jobs behind it: unless they are to end.
+        self.start();
+        while !self.open.is_empty() {
+            // While stdout is full, events wait in their queue, and the job behind it: unless it is to end.
             let stdout = self.output.stdout_queue();
             let waits = stdout.is_some() && self.status != ExitStatus::Interrupted;
             let events = if waits {
@@ -152,7 +153,7 @@ impl<'a> Run<'a> {
             let stdout = stdout.as_ref().unwrap_or(&nowhere);
             let interrupts = self.desk.interrupts.clone();
             select! {
-                recv(events) -> event => event.into_iter().for_each(|event| self.take(event)),
+                recv(events) -> event => event.into_iter().for_each(|event| self.take(&event)),
                 send(stdout, self.output.take_batch()) -> _ => {}
                 recv(interrupts) -> _ => self.interrupt(),
                 recv(ticks) -> _ => self.show(),
@@ -160,26 +161,32 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn start_jobs(&mut self) {
-        while self.desk.jobs.len() < SIDE_BY_SIDE
-            && let Some((job, progress)) = self.pending.pop_front()
-        {
-            if self.shown.since.is_none() {
-                self.shown.since = Some(self.session.clock.elapsed());
-                self.shown
-                    .meter
-                    .observe(Duration::ZERO, Tally::default(), None);
-            }
-            let id = job.id;
-            if let Err(error) = self.desk.jobs.start(job, progress) {
-                self.refused(Some(id), &error);
+    fn start(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        self.shown.since = Some(self.session.clock.elapsed());
+        self.shown
+            .meter
+            .observe(Duration::ZERO, Tally::default(), None);
+        let jobs = self.open.values().cloned().collect();
+        match Queue::start(
+            Arc::clone(&self.desk.runner),
+            self.desk.teller.clone(),
+            jobs,
+        ) {
+            Ok(queue) => self.queue = Some(queue),
+            Err(error) => {
+                self.open.clear();
+                self.worsen(ExitStatus::Failed);
+                self.complain(&format!("start a thread: {}", exit::io_message(&error)));
             }
         }
     }
 
     /// Takes an event and those that wait behind it, then hands on what they left for stdout.
-    fn take(&mut self, first: Event) {
-        self.event(&first);
+    fn take(&mut self, first: &Event) {
+        self.event(first);
         while !self.output.is_full()
             && let Ok(event) = self.desk.events.try_recv()
         {
@@ -207,9 +214,9 @@ impl<'a> Run<'a> {
                     line.iter().for_each(|line| self.output.answer(line));
                 }
             }
-            Event::Notice(_, error) => self.tell(error),
+            Event::Notice(_, error) => self.complain(&describe(error)),
             Event::Failed(_, error) => {
-                self.tell(error);
+                self.complain(&describe(error));
                 self.worsen(ExitStatus::Failed);
             }
             Event::Finished(job, outcome, tally) => self.finished(job.id, *outcome, *tally),
@@ -217,11 +224,10 @@ impl<'a> Run<'a> {
     }
 
     fn finished(&mut self, id: JobId, outcome: Outcome, tally: Tally) {
-        // A job that ends twice (by a fault of ours) counts once.
-        let Some(running) = self.desk.jobs.finished(id) else {
+        // A job that ends twice, by a fault of ours, counts once.
+        if self.open.remove(&id).is_none() {
             return;
-        };
-        running.join();
+        }
         self.ended = summary::sum(self.ended, tally);
         match outcome {
             Outcome::Complete => {}
@@ -231,26 +237,26 @@ impl<'a> Run<'a> {
     }
 
     /// A source that cannot be copied at all.
-    fn refused(&mut self, job: Option<JobId>, error: &Error) {
+    fn refused(&mut self, error: &Error) {
         self.ended.failed += 1;
         self.worsen(ExitStatus::Failed);
         if self.session.form == Form::Json {
             self.output
-                .answer(&json::refused(self.session.clock.elapsed(), job, error));
+                .answer(&json::refused(self.session.clock.elapsed(), error));
         }
-        self.tell(error);
+        self.complain(&describe(error));
     }
 
-    fn tell(&mut self, error: &Error) {
-        self.output
-            .notice(&self.session.complaint(&describe(error)));
+    fn complain(&mut self, message: &str) {
+        self.output.notice(&self.session.complaint(message));
     }
 
     fn interrupt(&mut self) {
         self.status = ExitStatus::Interrupted;
         self.desk.logbook.lock().stopped_by(StoppedBy::Signal);
-        self.desk.jobs.cancel_all();
-        self.pending.clear();
+        for (job, _) in self.queue.iter().flat_map(Queue::stop) {
+            self.open.remove(&job.id);
+        }
     }
 
     /// An interruption outweighs a failure, and that a success.
@@ -264,7 +270,8 @@ impl<'a> Run<'a> {
         let Some(since) = self.shown.since else {
             return;
         };
-        let time = self.session.clock.elapsed().saturating_sub(since);
+        let now = self.session.clock.elapsed();
+        let time = now.saturating_sub(since);
         let (tally, totals) = self.standing();
         self.shown.meter.observe(time, tally, totals);
         if time < SHOW_AFTER {
@@ -272,7 +279,7 @@ impl<'a> Run<'a> {
         }
         if !self.shown.is_measuring {
             self.shown.is_measuring = true;
-            self.measure();
+            self.desk.measure(self.open.values().cloned().collect());
         }
         let meter = &self.shown.meter;
         match self.session.form {
@@ -280,57 +287,33 @@ impl<'a> Run<'a> {
                 let current = self.current();
                 self.output.show(|width| meter.line("", &current, width));
             }
+            // A reader that is behind has enough to read.
+            Form::Json if self.output.is_full() => {}
             Form::Json => {
-                // A reader that is behind has progress enough to read.
-                if !self.output.is_full() {
-                    self.output.answer(&json::progress(
-                        self.session.clock.elapsed(),
-                        tally,
-                        totals,
-                        meter,
-                    ));
-                    self.output.flush();
-                }
+                self.output
+                    .answer(&json::progress(now, tally, totals, meter));
+                self.output.flush();
             }
         }
-    }
-
-    fn measure(&self) {
-        let running = self
-            .desk
-            .jobs
-            .iter()
-            .map(|running| (running.job.clone(), Arc::clone(&running.progress)));
-        self.desk
-            .measure(running.chain(self.pending.iter().cloned()).collect());
     }
 
     /// The numbers of all jobs, and what they amount to once that is known of each.
     fn standing(&self) -> (Tally, Option<Totals>) {
         let mut tally = self.ended;
-        let mut totals = Some(Totals {
-            bytes: tally.bytes,
-            files: tally.files + tally.skipped + tally.failed,
-        });
-        let running = self.desk.jobs.iter().map(|running| &running.progress);
-        for progress in running.chain(self.pending.iter().map(|(_, progress)| progress)) {
+        let mut totals = Some(Totals::of(&tally));
+        for (_, progress) in self.open.values() {
             tally = summary::sum(tally, progress.tally());
             totals = totals
                 .zip(desk::totals(progress))
-                .map(|(sum, more)| Totals {
-                    bytes: sum.bytes + more.bytes,
-                    files: sum.files + more.files,
-                });
+                .map(|(sum, more)| sum.plus(more));
         }
         (tally, totals)
     }
 
     fn current(&self) -> PathBuf {
-        self.desk
-            .jobs
-            .iter()
-            .next()
-            .map(|running| desk::current(&running.progress))
+        let running = self.open.first_key_value();
+        running
+            .map(|(_, (_, progress))| desk::current(progress))
             .unwrap_or_default()
     }
 
@@ -338,17 +321,16 @@ impl<'a> Run<'a> {
     fn finish(mut self) -> ExitStatus {
         self.desk.logbook.lock().close();
         self.sum_up();
-        let is_interrupted = self.status == ExitStatus::Interrupted;
-        let is_written = if is_interrupted {
-            self.output.finish(&after(LAST_WORDS))
-        } else {
-            self.output.finish(&self.desk.interrupts)
+        let is_written = match self.status {
+            ExitStatus::Interrupted => self.output.finish(&after(LAST_WORDS)),
+            ExitStatus::Success | ExitStatus::Failed | ExitStatus::Usage => {
+                self.output.finish(&self.desk.interrupts)
+            }
         };
         if self.status == ExitStatus::Success && !is_written {
-            ExitStatus::Failed
-        } else {
-            self.status
+            return ExitStatus::Failed;
         }
+        self.status
     }
 
     fn sum_up(&mut self) {
@@ -365,10 +347,12 @@ impl<'a> Run<'a> {
         let options = &self.session.options;
         let line = match self.status {
             _ if self.session.volume == Volume::Quiet => return,
-            ExitStatus::Interrupted => format!(
-                "interrupted {}",
-                summary::stopped(self.ended, time, options.resume)
-            ),
+            ExitStatus::Interrupted => {
+                format!(
+                    "interrupted {}",
+                    summary::stopped(self.ended, time, options.resume)
+                )
+            }
             _ if summary::is_only_failure(self.ended) => return,
             ExitStatus::Success | ExitStatus::Failed | ExitStatus::Usage => {
                 summary::line(options.mode, self.ended, time)

@@ -283,3 +283,29 @@ impl Spot<'_> {
         !self.is_root && self.place.fresh
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_the_user_named_and_the_names_below() {
+        let root = Arc::new(Place::root("from/here".into(), "to".into()));
+        let inner = Arc::new(root.child("b".into(), true));
+        let innermost = inner.child("c d".into(), true);
+        assert_eq!(innermost.source(), PathBuf::from("from/here/b/c d"));
+        assert_eq!(innermost.destination(), PathBuf::from("to/b/c d"));
+        assert_eq!(innermost.below_root(), PathBuf::from("b/c d"));
+        assert_eq!(root.below_root(), PathBuf::new());
+    }
+
+    #[test]
+    fn a_chain_of_any_depth_is_dropped_without_recursion() {
+        let mut place = Arc::new(Place::root("s".into(), "d".into()));
+        for _ in 0..200_000 {
+            place = Arc::new(place.child("x".into(), true));
+        }
+        assert_eq!(place.depth, 200_000);
+        drop(place);
+    }
+}

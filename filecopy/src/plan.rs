@@ -75,8 +75,14 @@ pub(crate) fn new_mode(source: &Stat, options: &Options, umask: u32) -> u32 {
         // The sticky bit of a folder only protects.
         Kind::Folder => source.mode & 0o1777,
         Kind::File => source.mode & 0o777,
-        Kind::Fifo | Kind::CharDevice | Kind::BlockDevice if options.special == Special::Contents => source.mode & 0o777,
-        Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => source.mode,
+        Kind::Fifo | Kind::CharDevice | Kind::BlockDevice
+            if options.special == Special::Contents =>
+        {
+            source.mode & 0o777
+        }
+        Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
+            source.mode
+        }
     };
     wanted & !umask
 }
@@ -124,4 +130,208 @@ pub(crate) fn call_len(options: &Options) -> usize {
 pub(crate) fn range_len(options: &Options) -> u64 {
     let chunk = options.chunk_len.get() as u64;
     (RANGE_CHUNKS * crate::config::CHUNK_LEN as u64 / chunk).max(1) * chunk
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::sys::{FileId, Owner, Time};
+
+    fn stat(kind: Kind, ino: u64, size: u64, allocated: u64, modified_secs: i64) -> Stat {
+        let time = Time {
+            secs: modified_secs,
+            nanos: 0,
+        };
+        Stat {
+            kind,
+            id: FileId { dev: 1, ino },
+            mode: 0o644,
+            owner: Owner { user: 0, group: 0 },
+            names: 1,
+            size,
+            allocated,
+            device: 0,
+            accessed: time,
+            modified: time,
+            changed: time,
+        }
+    }
+
+    #[test]
+    fn an_existing_destination_is_judged_by_what_it_is_before_what_is_wanted() {
+        let source = stat(Kind::File, 1, 10, 10, 100);
+        let newer = stat(Kind::File, 2, 10, 10, 101);
+        let same_age = stat(Kind::File, 2, 10, 10, 100);
+        let older = stat(Kind::File, 2, 10, 10, 99);
+        let folder = stat(Kind::Folder, 3, 0, 0, 0);
+        let link = stat(Kind::Symlink, 4, 0, 0, 0);
+        use Existing::{IfNewer, Keep, Overwrite};
+        let cases = [
+            ("nothing there", None, false, Overwrite, Verdict::Create),
+            ("nothing there, kept", None, false, Keep, Verdict::Create),
+            (
+                "the source itself",
+                Some(source),
+                false,
+                Overwrite,
+                Verdict::SameFile,
+            ),
+            (
+                "the source itself, kept",
+                Some(source),
+                false,
+                Keep,
+                Verdict::SameFile,
+            ),
+            (
+                "a folder",
+                Some(folder),
+                false,
+                Overwrite,
+                Verdict::OverFolder,
+            ),
+            (
+                "a folder, kept",
+                Some(folder),
+                false,
+                Keep,
+                Verdict::OverFolder,
+            ),
+            ("a file", Some(older), false, Overwrite, Verdict::Replace),
+            ("a link", Some(link), false, Overwrite, Verdict::Replace),
+            ("kept", Some(older), false, Keep, Verdict::Skip),
+            (
+                "update, older there",
+                Some(older),
+                false,
+                IfNewer,
+                Verdict::Replace,
+            ),
+            (
+                "update, same age there",
+                Some(same_age),
+                false,
+                IfNewer,
+                Verdict::Skip,
+            ),
+            (
+                "update, newer there",
+                Some(newer),
+                false,
+                IfNewer,
+                Verdict::Skip,
+            ),
+            (
+                "made by this run",
+                Some(older),
+                true,
+                Overwrite,
+                Verdict::JustCreated,
+            ),
+            (
+                "made by this run, kept",
+                Some(older),
+                true,
+                Keep,
+                Verdict::Skip,
+            ),
+        ];
+        for (name, existing, is_fresh, policy, expected) in cases {
+            let options = Options {
+                existing: policy,
+                ..Options::default()
+            };
+            assert_eq!(
+                judge(&source, existing.as_ref(), is_fresh, &options),
+                expected,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_way_follows_size_holes_and_idle_workers() {
+        let dense = |size| stat(Kind::File, 1, size, size, 0);
+        let holey = |size| stat(Kind::File, 1, size, size / 2, 0);
+        let big = if crate::sys::POSITIONED {
+            Way::Ranges
+        } else {
+            Way::Whole
+        };
+        use Sparse::{Always, Auto, Never};
+        let cases = [
+            ("one byte", dense(1), 2, Auto, Way::Small),
+            (
+                "just below a mebibyte",
+                dense(RESERVE_FROM - 1),
+                2,
+                Auto,
+                Way::Small,
+            ),
+            ("a mebibyte", dense(RESERVE_FROM), 2, Auto, Way::Whole),
+            (
+                "just below splitting",
+                dense(SPLIT_FROM - 1),
+                2,
+                Auto,
+                Way::Whole,
+            ),
+            ("worth splitting", dense(SPLIT_FROM), 2, Auto, big),
+            (
+                "nobody to share with",
+                dense(SPLIT_FROM),
+                1,
+                Auto,
+                Way::Whole,
+            ),
+            ("holes", holey(SPLIT_FROM), 2, Auto, Way::Sparse),
+            ("holes in a small file", holey(10), 2, Auto, Way::Sparse),
+            ("holes to be filled", holey(SPLIT_FROM), 2, Never, big),
+            ("holes to be made", dense(SPLIT_FROM), 2, Always, big),
+        ];
+        for (name, source, workers, sparse, expected) in cases {
+            let options = Options {
+                sparse,
+                jobs: NonZeroUsize::MIN,
+                ..Options::default()
+            };
+            assert_eq!(way(&source, &options, workers), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn calls_and_ranges_are_whole_chunks_of_bounded_length() {
+        for chunk in [
+            1,
+            7,
+            512,
+            10_000,
+            10_240,
+            65_536,
+            3 << 20,
+            crate::config::MAX_CHUNK_LEN,
+        ] {
+            for jobs in [1, 2, 8] {
+                let of = |number| NonZeroUsize::new(number).expect("not zero");
+                let options = Options {
+                    chunk_len: of(chunk),
+                    jobs: of(jobs),
+                    ..Options::default()
+                };
+                let (call, range) = (call_len(&options), range_len(&options));
+                assert_eq!(call % chunk, 0, "call of whole chunks of {chunk}");
+                assert_eq!(range % chunk as u64, 0, "range of whole chunks of {chunk}");
+                assert!(
+                    call <= chunk.max(1_310_720),
+                    "one worker's memory with chunks of {chunk}"
+                );
+                assert!(
+                    range >= call as u64,
+                    "a range is one call at least with chunks of {chunk}"
+                );
+            }
+        }
+    }
 }

@@ -45,6 +45,26 @@ pub struct Totals {
     pub files: u64,
 }
 
+impl Totals {
+    /// What jobs that have ended amounted to.
+    #[must_use]
+    pub fn of(tally: &Tally) -> Self {
+        Self {
+            bytes: tally.bytes,
+            files: entries(tally),
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes + other.bytes,
+            files: self.files + other.files,
+        }
+    }
+}
+
 /// Follows one copy, or several taken together.
 #[derive(Debug, Default)]
 pub struct Meter {

@@ -21,13 +21,14 @@ use crate::tree;
 pub(crate) struct End {
     pub(crate) folder: PathBuf,
     pub(crate) name: OsString,
-    /// Whether the path ends in a slash, and so must lead to a folder.
+    /// Whether the path ends in a slash, or in `/.`, and so must lead to a folder.
     pub(crate) must_be_folder: bool,
 }
 
 impl End {
     pub(crate) fn of(path: &Path) -> Self {
-        let must_be_folder = path.as_os_str().as_encoded_bytes().last() == Some(&b'/');
+        let text = path.as_os_str().as_encoded_bytes();
+        let must_be_folder = text.ends_with(b"/") || text.ends_with(b"/.");
         let (folder, name) = match (path.parent(), path.file_name()) {
             (Some(folder), Some(name)) => (folder, name),
             // `/`, `..` and the like have no name of their own: they are the folder itself.
@@ -69,7 +70,11 @@ fn start<'scope>(run: &'scope Run<'scope>, job: &Job) -> Result<(), Error> {
     let around = Dir::open(&end.folder).map_err(cannot_stat)?;
     let stat = around.stat(&end.name, links).map_err(cannot_stat)?;
     if stat.kind == Kind::Folder {
-        if run.options.cp().is_some_and(|cp| cp.folders == Folders::Omit) {
+        if run
+            .options
+            .cp()
+            .is_some_and(|cp| cp.folders == Folders::Omit)
+        {
             let path = job.source.clone();
             return Err(Error::Omitted { path });
         }
@@ -108,14 +113,15 @@ fn single<'scope>(
     };
     let is_shared =
         stat.kind == Kind::File && stat.size >= plan::SPLIT_FROM && run.shared.workers > 1;
-    let is_made = match workers(run).filter(|_| is_shared) {
+    // Starting workers costs more than copying a small file.
+    let is_made = match is_shared.then(|| workers(run)).flatten() {
         Some(pool) => pool.scope(|scope| copy::entry(run, Some(scope), &spot, stat.kind)),
         None => copy::entry(run, None, &spot, stat.kind),
     };
     if is_made
         && let Ok(made) = pair
-        .destination()
-        .and_then(|folder| folder.stat(&name, Links::Keep))
+            .destination()
+            .and_then(|folder| folder.stat(&name, Links::Keep))
     {
         run.remember_made(made.id);
     }
@@ -131,7 +137,11 @@ fn destination(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Dir, OsString
     let is_link = folder
         .stat(&end.name, Links::Keep)
         .is_ok_and(|stat| stat.kind == Kind::Symlink);
-    if end.must_be_folder && !folder.stat(&end.name, Links::Follow).is_ok_and(|stat| stat.kind == Kind::Folder) {
+    if end.must_be_folder
+        && !folder
+            .stat(&end.name, Links::Follow)
+            .is_ok_and(|stat| stat.kind == Kind::Folder)
+    {
         return Err(cannot_create(io::ErrorKind::NotADirectory.into()));
     }
     // Under cp's rules a link is opened, not resolved.
@@ -166,14 +176,12 @@ fn folder<'scope>(
         .map_err(cannot_open)?;
     let stat = sys::stat(&source).map_err(cannot_open)?;
     let (target, is_fresh) = make_root(run, job, &stat)?;
-    let identity = match &target {
-        Some(target) => Some(
-            sys::stat(target)
-                .map_err(|cause| Error::io(Doing::Stat, &job.destination, cause))?
-                .id,
-        ),
-        None => None,
-    };
+    let met = target.as_ref().map(sys::stat).transpose();
+    let met = met.map_err(|cause| Error::io(Doing::Stat, &job.destination, cause))?;
+    let identity = met.map(|met| met.id);
+    if let (false, Some(target), Some(met)) = (is_fresh, &target, met) {
+        tree::open_up(run, target, &met);
+    }
     if let Some(identity) = identity {
         run.destination_root.get_or_init(|| identity);
         if is_fresh {
@@ -271,19 +279,23 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
 /// Whether a folder is `outer` or lies in it, by climbing to the root: names and links cannot deceive this.
 fn is_inside(folder: &Dir, outer: FileId) -> io::Result<bool> {
     let mut here = sys::stat(folder)?.id;
-    let mut climbed = folder.child(OsStr::new("."), Links::Keep)?;
+    let mut climbed = folder.above()?;
     loop {
         if here == outer {
             return Ok(true);
         }
-        climbed = climbed.child(OsStr::new(".."), Links::Keep)?;
         let above = sys::stat(&climbed)?.id;
         if above == here {
             return Ok(false);
         }
         here = above;
+        climbed = climbed.above()?;
     }
 }
+
+/// Address space for a worker's stack (bytes). Eight levels of folders, the most a worker enters on the spot, take a twentieth of it even in
+/// a debug build; the usual 2 MiB are missed where memory is limited.
+const WORKER_STACK_LEN: usize = 512 << 10;
 
 /// The workers of one job. None when the system starts no thread.
 fn workers(run: &Run<'_>) -> Option<rayon::ThreadPool> {
@@ -291,6 +303,7 @@ fn workers(run: &Run<'_>) -> Option<rayon::ThreadPool> {
     let name = move |number| format!("copy {job} worker {number}");
     rayon::ThreadPoolBuilder::new()
         .num_threads(run.shared.workers)
+        .stack_size(WORKER_STACK_LEN)
         .thread_name(name)
         .build()
         .ok()
@@ -310,4 +323,31 @@ pub(crate) fn look(run: &Run<'_>, job: &Job) -> io::Result<Option<(Place, Pair)>
         place,
         run.pair(source, Some(target), (stat.id.dev, identity.dev)),
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_parted_into_a_folder_and_a_name_in_it() {
+        let cases = [
+            ("a name", "a", ".", "a", false),
+            ("a path", "a/b", "a", "b", false),
+            ("absolute", "/a", "/", "a", false),
+            ("a folder", "a/b/", "a", "b", true),
+            ("many slashes", "a//b//", "a", "b", true),
+            ("the root", "/", "/", ".", true),
+            ("here", ".", ".", ".", false),
+            ("the folder around", "..", "..", ".", false),
+            ("further out", "a/..", "a/..", ".", false),
+            ("the content of", "a/.", ".", "a", true),
+        ];
+        for (name, path, folder, last, must_be_folder) in cases {
+            let end = End::of(Path::new(path));
+            assert_eq!(end.folder, Path::new(folder), "{name}");
+            assert_eq!(end.name, last, "{name}");
+            assert_eq!(end.must_be_folder, must_be_folder, "{name}");
+        }
+    }
 }

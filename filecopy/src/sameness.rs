@@ -36,7 +36,12 @@ pub(crate) fn is_suspicious(source: &Stat, existing: &Stat) -> bool {
 }
 
 /// Relates the two sides. `is_one_entry` tells whether both are the same name in the same folder.
-pub(crate) fn relate(source: &Side, existing: &Side, is_one_entry: bool, options: &Options) -> Sameness {
+pub(crate) fn relate(
+    source: &Side,
+    existing: &Side,
+    is_one_entry: bool,
+    options: &Options,
+) -> Sameness {
     let is_seen_alike = source.seen == existing.seen;
     let links_hard = options.content == Content::HardLink;
     if is_seen_alike && links_hard {
@@ -59,8 +64,13 @@ pub(crate) fn relate(source: &Side, existing: &Side, is_one_entry: bool, options
     let is_one_file = source.entry.id == existing.entry.id;
     if keeps_old {
         // A link that is followed would lead to nothing once the file it leads to has been moved aside.
-        let would_dangle = options.follow != Follow::Never && source.is_link() && !existing.is_link();
-        return harmless_if(if is_one_file { !is_one_entry } else { !would_dangle });
+        let would_dangle =
+            options.follow != Follow::Never && source.is_link() && !existing.is_link();
+        return harmless_if(if is_one_file {
+            !is_one_entry
+        } else {
+            !would_dangle
+        });
     }
     if removes_old && (existing.is_link() || (is_one_file && !is_one_entry)) {
         return Sameness::Harmless;
@@ -77,7 +87,9 @@ pub(crate) fn relate(source: &Side, existing: &Side, is_one_entry: bool, options
     }
     // One is a link that was not followed: they meet only if it leads to the other.
     match (source.target, existing.target) {
-        (Some(one), Some(other)) if one == other && links_hard && !existing.is_link() => Sameness::Done,
+        (Some(one), Some(other)) if one == other && links_hard && !existing.is_link() => {
+            Sameness::Done
+        }
         (Some(one), Some(other)) if one == other && !links_hard => Sameness::Same,
         _ => Sameness::Harmless,
     }
@@ -90,7 +102,11 @@ impl Side {
 }
 
 fn harmless_if(is_harmless: bool) -> Sameness {
-    if is_harmless { Sameness::Harmless } else { Sameness::Same }
+    if is_harmless {
+        Sameness::Harmless
+    } else {
+        Sameness::Same
+    }
 }
 
 #[cfg(test)]
@@ -124,16 +140,40 @@ mod tests {
             ("link onto file, -s", LINK, FILE, "s", Same),
             ("link onto link", LINK, OTHER_LINK, "", Same),
             ("link onto link, -d", LINK, OTHER_LINK, "d", Harmless),
-            ("link onto link, removed first", LINK, OTHER_LINK, "r", Harmless),
+            (
+                "link onto link, removed first",
+                LINK,
+                OTHER_LINK,
+                "r",
+                Harmless,
+            ),
             ("link onto link, backup", LINK, OTHER_LINK, "b", Harmless),
             ("link onto link, -s", LINK, OTHER_LINK, "s", Harmless),
             ("link onto another name of it", LINK, LINK, "", Same),
             ("link onto another name of it, -d", LINK, LINK, "d", Done),
-            ("link onto another name of it, -d and backup", LINK, LINK, "db", Harmless),
+            (
+                "link onto another name of it, -d and backup",
+                LINK,
+                LINK,
+                "db",
+                Harmless,
+            ),
             ("link onto another name of it, -dl", LINK, LINK, "dl", Done),
             ("file onto another name of it", FILE, FILE, "", Same),
-            ("file onto another name of it, removed first", FILE, FILE, "r", Harmless),
-            ("file onto another name of it, backup", FILE, FILE, "b", Harmless),
+            (
+                "file onto another name of it, removed first",
+                FILE,
+                FILE,
+                "r",
+                Harmless,
+            ),
+            (
+                "file onto another name of it, backup",
+                FILE,
+                FILE,
+                "b",
+                Harmless,
+            ),
             ("file onto another name of it, -l", FILE, FILE, "l", Done),
             ("file onto another name of it, -s", FILE, FILE, "s", Same),
             ("file onto itself", FILE, FILE, "1", Same),
@@ -158,9 +198,21 @@ mod tests {
     fn options(how: &str) -> Options {
         let has = |letter| how.contains(letter);
         Options {
-            follow: if has('d') { Follow::Never } else { Follow::Always },
-            replace: if has('r') { Replace::Remove } else { Replace::InPlace },
-            backup: if has('b') { Backup::Numbered } else { Backup::None },
+            follow: if has('d') {
+                Follow::Never
+            } else {
+                Follow::Always
+            },
+            replace: if has('r') {
+                Replace::Remove
+            } else {
+                Replace::InPlace
+            },
+            backup: if has('b') {
+                Backup::Numbered
+            } else {
+                Backup::None
+            },
             content: match (has('l'), has('s')) {
                 (true, _) => Content::HardLink,
                 (_, true) => Content::SymbolicLink,
@@ -172,7 +224,10 @@ mod tests {
 
     /// Every name leads to the one file.
     fn side((ino, kind): (u64, Kind), is_kept: bool) -> Side {
-        let file = FileId { dev: 1, ino: FILE.0 };
+        let file = FileId {
+            dev: 1,
+            ino: FILE.0,
+        };
         let id = FileId { dev: 1, ino };
         let zero = Time { secs: 0, nanos: 0 };
         let entry = Stat {
@@ -188,6 +243,10 @@ mod tests {
             modified: zero,
             changed: zero,
         };
-        Side { seen: if is_kept { id } else { file }, entry, target: Some(file) }
+        Side {
+            seen: if is_kept { id } else { file },
+            entry,
+            target: Some(file),
+        }
     }
 }

@@ -7,23 +7,22 @@ use std::path::{Path, PathBuf};
 
 use harness::{Command, Mount, Random, Sandbox};
 
-use crate::copying::{copies, filecopy};
+use crate::copying::{copies, filecopy, in_memory};
 
 const MIB: usize = 1 << 20;
 
 /// The chunk; what is staged without a name; what one call moves, with few workers; a range; what is split among workers.
 const BOUNDARIES: [usize; 5] = [10_240, MIB, 128 * 10_240, 10 * MIB, 32 * MIB];
 
-/// A sandbox in memory where there is such a file system: a gigabyte passes through these tests.
-fn in_memory() -> Sandbox {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { Sandbox::within(memory) } else { Sandbox::new() }
-}
-
 #[track_caller]
 fn assert_same_bytes(one: &Path, other: &Path, what: &str) {
     let size = |path: &Path| fs::metadata(path).map(|meta| meta.len()).ok();
-    assert_eq!(size(one), size(other), "{what}: size of {}", other.display());
+    assert_eq!(
+        size(one),
+        size(other),
+        "{what}: size of {}",
+        other.display()
+    );
     let open = |path: &Path| File::open(path).unwrap();
     let (mut left, mut right) = (open(one), open(other));
     let (mut here, mut there) = (vec![0; MIB], vec![0; MIB]);
@@ -31,7 +30,11 @@ fn assert_same_bytes(one: &Path, other: &Path, what: &str) {
     loop {
         let len = left.read(&mut here).unwrap();
         right.read_exact(&mut there[..len]).unwrap();
-        assert!(here[..len] == there[..len], "{what}: {} differs after byte {position}", other.display());
+        assert!(
+            here[..len] == there[..len],
+            "{what}: {} differs after byte {position}",
+            other.display()
+        );
         position += len;
         if len == 0 {
             return;
@@ -42,7 +45,9 @@ fn assert_same_bytes(one: &Path, other: &Path, what: &str) {
 #[test]
 fn every_size_around_a_boundary_arrives_whole() {
     let sandbox = in_memory();
-    let sizes = BOUNDARIES.iter().flat_map(|size| [size - 1, *size, size + 1]);
+    let sizes = BOUNDARIES
+        .iter()
+        .flat_map(|size| [size - 1, *size, size + 1]);
     let bytes = Random::new(1).bytes(32 * MIB + 1);
     for size in sizes.chain([0, 1]) {
         // From the end, so that a copy of the wrong piece of the same file shows.
@@ -52,9 +57,16 @@ fn every_size_around_a_boundary_arrives_whole() {
         for chunk in ["1", "1000", "10KB", "64KiB"] {
             let what = format!("--jobs {jobs} --chunk-size {chunk}");
             let dst = format!("dst {jobs} {chunk}");
-            copies(&sandbox, &["--jobs", jobs, "--chunk-size", chunk, "src", &dst]);
+            copies(
+                &sandbox,
+                &["--jobs", jobs, "--chunk-size", chunk, "src", &dst],
+            );
             for name in sandbox.list("src") {
-                assert_same_bytes(&sandbox.join("src").join(&name), &sandbox.join(&dst).join(&name), &what);
+                assert_same_bytes(
+                    &sandbox.join("src").join(&name),
+                    &sandbox.join(&dst).join(&name),
+                    &what,
+                );
             }
             fs::remove_dir_all(sandbox.join(&dst)).unwrap();
         }
@@ -65,8 +77,15 @@ fn every_size_around_a_boundary_arrives_whole() {
 fn a_big_file_by_itself_is_shared_among_workers_and_arrives_whole() {
     let sandbox = in_memory();
     let size = 3 * 32 * MIB + 12_345;
-    sandbox.file("src", Random::new(2).bytes(size)).file("existing", "old");
-    for (jobs, dst) in [("1", "one"), ("2", "two"), ("7", "seven"), ("4", "existing")] {
+    sandbox
+        .file("src", Random::new(2).bytes(size))
+        .file("existing", "old");
+    for (jobs, dst) in [
+        ("1", "one"),
+        ("2", "two"),
+        ("7", "seven"),
+        ("4", "existing"),
+    ] {
         copies(&sandbox, &["--jobs", jobs, "src", dst]);
         assert_same_bytes(&sandbox.join("src"), &sandbox.join(dst), jobs);
     }
@@ -87,16 +106,24 @@ const PAST_2_GIB: u64 = (2 << 30) + (1 << 20) + 5;
 
 #[test]
 fn a_file_of_more_than_2_gib_without_holes_arrives_whole() {
-    let Some(memory) = Mount::tmpfs(3 << 30) else { return };
+    let Some(memory) = Mount::tmpfs(3 << 30) else {
+        return;
+    };
     let sandbox = Sandbox::within(memory.path());
     let marks: Vec<(u64, &[u8])> = MARKS.iter().map(|mark| (*mark, &b"!"[..])).collect();
     sandbox.sparse("src", PAST_2_GIB, &marks);
-    for args in [&["--sparse", "never", "--jobs", "1"][..], &["--sparse", "never", "--jobs", "4"]] {
+    for args in [
+        &["--sparse", "never", "--jobs", "1"][..],
+        &["--sparse", "never", "--jobs", "4"],
+    ] {
         copies(&sandbox, &[args, &["src", "dst"]].concat());
         let copy = sandbox.join("dst");
         let meta = fs::metadata(&copy).unwrap();
         assert_eq!(meta.len(), PAST_2_GIB, "{args:?}");
-        assert!(meta.blocks() * 512 >= PAST_2_GIB, "{args:?}: it should have no holes");
+        assert!(
+            meta.blocks() * 512 >= PAST_2_GIB,
+            "{args:?}: it should have no holes"
+        );
         assert_same_bytes(&sandbox.join("src"), &copy, &format!("{args:?}"));
         fs::remove_file(copy).unwrap();
     }
@@ -118,12 +145,19 @@ fn a_stretch_of_data_across_2_gib_among_holes_arrives_whole() {
     assert_eq!(copy.metadata().unwrap().len(), 5 << 30);
     assert!(read(start, bytes.len()) == bytes);
     assert_eq!(read((4 << 30) + 5, 4), b"late");
-    assert!(copy.metadata().unwrap().blocks() * 512 < 8 << 20, "the holes should be kept");
+    assert!(
+        copy.metadata().unwrap().blocks() * 512 < 8 << 20,
+        "the holes should be kept"
+    );
 }
 
 #[test]
 fn files_of_the_kernel_that_say_they_are_empty_or_a_page_long_are_copied_by_content() {
-    let rows = ["/proc/version", "/proc/filesystems", "/sys/devices/system/cpu/possible"];
+    let rows = [
+        "/proc/version",
+        "/proc/filesystems",
+        "/sys/devices/system/cpu/possible",
+    ];
     let ways: [&[&str]; 6] = [
         &[],
         &["--verify"],
@@ -140,7 +174,11 @@ fn files_of_the_kernel_that_say_they_are_empty_or_a_page_long_are_copied_by_cont
             sandbox.file("existing", vec![b'x'; 3 * MIB]);
             for dst in ["new", "existing"] {
                 copies(&sandbox, &[way, &[source, dst]].concat());
-                assert_eq!(sandbox.read(dst), expected, "{source} with {way:?} to {dst}");
+                assert_eq!(
+                    sandbox.read(dst),
+                    expected,
+                    "{source} with {way:?} to {dst}"
+                );
             }
         }
     }
@@ -160,20 +198,33 @@ fn a_folder_of_proc_is_copied_by_content() {
 
 #[test]
 fn verify_finds_nothing_wrong_with_any_way_of_copying() {
-    let sandbox = Sandbox::new();
+    let sandbox = in_memory();
     sandbox
         .file("src/empty", "")
         .file("src/small", "x")
         .file("src/whole", Random::new(4).bytes(3 * MIB))
         .file("src/ranges", Random::new(5).bytes(33 * MIB))
-        .sparse("src/holes", 40 << 20, &[(5 << 20, b"data"), (39 << 20, b"more")])
+        .sparse(
+            "src/holes",
+            40 << 20,
+            &[(5 << 20, b"data"), (39 << 20, b"more")],
+        )
         .file("src/zeros", vec![0; 3 * MIB]);
-    for args in [&[][..], &["--sparse", "always"], &["--sparse", "never"], &["--reflink", "never", "--fsync"]] {
+    for args in [
+        &[][..],
+        &["--sparse", "always"],
+        &["--sparse", "never"],
+        &["--reflink", "never", "--fsync"],
+    ] {
         let dst = format!("dst{}", args.concat());
         copies(&sandbox, &[args, &["--verify", "src", &dst]].concat());
         for name in sandbox.list("src") {
             let copy = sandbox.join(&dst).join(&name);
-            assert_same_bytes(&sandbox.join("src").join(&name), &copy, &format!("{args:?}"));
+            assert_same_bytes(
+                &sandbox.join("src").join(&name),
+                &copy,
+                &format!("{args:?}"),
+            );
         }
     }
 }
@@ -184,7 +235,7 @@ fn a_few_workers_more_than_processors_or_very_many_change_nothing() {
     for number in 0..40 {
         sandbox.file(format!("src/{}/{number}", number % 7), number.to_string());
     }
-    for jobs in ["1", "3", "64", "1024"] {
+    for jobs in ["1", "3", "64", "200"] {
         let dst = format!("dst {jobs}");
         copies(&sandbox, &["--jobs", jobs, "src", &dst]);
         for number in 0..40 {
@@ -192,5 +243,8 @@ fn a_few_workers_more_than_processors_or_very_many_change_nothing() {
             assert_eq!(sandbox.read_text(name), number.to_string(), "{jobs}");
         }
     }
-    Command::built("filecopy").args(["--jobs", "0", "a", "b"]).run().exits_with(2);
+    Command::built("filecopy")
+        .args(["--jobs", "0", "a", "b"])
+        .run()
+        .exits_with(2);
 }

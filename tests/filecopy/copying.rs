@@ -1,9 +1,21 @@
 //! Short ways to run one copy in a sandbox, and to compare what came of it.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use harness::{Command, NOBODY, Output, Sandbox, is_root, tree};
+
+/// A sandbox in memory where there is such a file system: for gigabytes, and for trees of thousands.
+pub(crate) fn in_memory() -> Sandbox {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        Sandbox::within(memory)
+    } else {
+        Sandbox::new()
+    }
+}
 
 /// `filecopy` in the sandbox, without a log that would be one more entry to explain.
 pub(crate) fn filecopy(sandbox: &Sandbox, args: &[&str]) -> Command {
@@ -63,8 +75,23 @@ pub(crate) fn assert_alike(
     let before = tree::snapshot(&sandbox.join(source.as_ref()));
     let after = tree::snapshot(&sandbox.join(copy.as_ref()));
     let differences = tree::diff(&before, &after, aspects);
-    let names = format!("{} → {}", source.as_ref().display(), copy.as_ref().display());
-    assert!(differences.is_empty(), "{names}:\n{}", differences.join("\n"));
+    let names = format!(
+        "{} → {}",
+        source.as_ref().display(),
+        copy.as_ref().display()
+    );
+    assert!(
+        differences.is_empty(),
+        "{names}:\n{}",
+        differences.join("\n")
+    );
+}
+
+/// All twelve mode bits of an entry itself.
+#[track_caller]
+pub(crate) fn mode_of(sandbox: &Sandbox, name: &str) -> u32 {
+    let meta = fs::symlink_metadata(sandbox.join(name)).unwrap();
+    meta.permissions().mode() & 0o7777
 }
 
 /// Runs a tool of the system and expects success; what it wrote.

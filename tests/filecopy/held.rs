@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use harness::{Command, Running, SOON, Sandbox, wait_until};
+use harness::{Command, Running, SOON, Sandbox, Signal, wait_until};
 
 /// `filecopy` in the sandbox, where log.txt will be.
 pub(crate) fn filecopy(sandbox: &Sandbox) -> Command {
@@ -43,10 +43,38 @@ pub(crate) fn wait_written(running: &mut Running, bytes: u64) {
     });
 }
 
+/// Does something while the program stands still, wherever it is.
+#[track_caller]
+pub(crate) fn paused<T>(running: &mut Running, act: impl FnOnce() -> T) -> T {
+    running.signal(Signal::STOP);
+    let pid = running.pid();
+    wait_until("a program that stands still", SOON, || {
+        threads(pid).all(|state| state == Some('T'))
+    });
+    let result = act();
+    running.signal(Signal::CONT);
+    result
+}
+
+/// The state of each thread of a process, as ps(1) shows it.
+fn threads(pid: u32) -> impl Iterator<Item = Option<char>> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    tasks.map(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).ok()?;
+        // The name before it is in brackets, and may hold anything.
+        stat.rsplit_once(") ")?.1.chars().next()
+    })
+}
+
 /// What a process has written in all; none once it has ended.
 pub(crate) fn written(pid: u32) -> Option<u64> {
     let account = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
-    let line = account.lines().find_map(|line| line.strip_prefix("wchar: "));
+    let line = account
+        .lines()
+        .find_map(|line| line.strip_prefix("wchar: "));
     line?.parse().ok()
 }
 
@@ -59,7 +87,10 @@ pub(crate) fn log(sandbox: &Sandbox) -> Vec<String> {
 /// As [`log`], of any text.
 #[track_caller]
 pub(crate) fn log_lines(text: &str) -> Vec<String> {
-    assert!(text.is_empty() || text.ends_with('\n'), "half a line at the end: {text:?}");
+    assert!(
+        text.is_empty() || text.ends_with('\n'),
+        "half a line at the end: {text:?}"
+    );
     text.lines().map(|line| timed(line).1.to_owned()).collect()
 }
 
@@ -84,4 +115,13 @@ pub(crate) fn leftovers(sandbox: &Sandbox, folder: &str) -> Vec<String> {
         .map(|name| name.to_string_lossy().into_owned())
         .filter(|name| name.starts_with(".filecopy-"))
         .collect()
+}
+
+/// Asserts that a file holds just this, or that it is not there. Says lengths, not megabytes.
+#[track_caller]
+pub(crate) fn assert_holds(sandbox: &Sandbox, name: &str, expected: Option<&[u8]>) {
+    let found = sandbox.has(name).then(|| sandbox.read(name));
+    let len = |bytes: Option<&[u8]>| bytes.map(<[u8]>::len);
+    let lens = (len(found.as_deref()), len(expected));
+    assert!(found.as_deref() == expected, "{name}: {:?} bytes, not the expected {:?}", lens.0, lens.1);
 }

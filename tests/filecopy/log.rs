@@ -14,7 +14,10 @@ fn a_copy_leaves_the_older_programs_two_lines() {
     let sandbox = Sandbox::new();
     sandbox.file("a.txt", "x");
     filecopy(&sandbox).args(["a.txt", "b.txt"]).run().succeeds();
-    assert_eq!(log(&sandbox), ["Start copying a.txt to b.txt", "b.txt is copied completely"]);
+    assert_eq!(
+        log(&sandbox),
+        ["Start copying a.txt to b.txt", "b.txt is copied completely"]
+    );
 }
 
 #[test]
@@ -25,17 +28,26 @@ fn times_count_from_the_start_of_the_program() {
     output.succeeds();
     let text = sandbox.read_text("log.txt");
     let times: Vec<u64> = text.lines().map(|line| timed(line).0).collect();
-    let [start, end] = times[..] else { panic!("two lines\n{text}") };
+    let [start, end] = times[..] else {
+        panic!("two lines\n{text}")
+    };
     assert!(start < 20, "it starts at once: {text}");
     // 300,000 bytes at a million a second, less the tenth of a second that may come at once.
     assert!(end >= 15, "it takes its time: {text}");
-    assert!(u128::from(end) <= output.elapsed.as_millis() / 10 + 1, "{end} of {output}");
+    assert!(
+        u128::from(end) <= output.elapsed.as_millis() / 10 + 1,
+        "{end} of {output}"
+    );
 }
 
 #[test]
 fn runs_and_sources_are_appended_in_their_order() {
     let sandbox = Sandbox::new();
-    sandbox.file("a", "x").file("b", "y").dir("into").file("log.txt", "0.10\tkept from before\n");
+    sandbox
+        .file("a", "x")
+        .file("b", "y")
+        .dir("into")
+        .file("log.txt", "0.10\tkept from before\n");
     filecopy(&sandbox).args(["a", "b", "into"]).run().succeeds();
     filecopy(&sandbox).args(["a", "c"]).run().succeeds();
     let expected = [
@@ -55,7 +67,11 @@ fn half_a_line_from_a_crash_is_not_continued() {
     let sandbox = Sandbox::new();
     sandbox.file("a", "x").file("log.txt", "0.10\tStart copy");
     filecopy(&sandbox).args(["a", "b"]).run().succeeds();
-    let expected = ["Start copy", "Start copying a to b", "b is copied completely"];
+    let expected = [
+        "Start copy",
+        "Start copying a to b",
+        "b is copied completely",
+    ];
     assert_eq!(log(&sandbox), expected);
 }
 
@@ -64,23 +80,47 @@ fn a_tree_is_one_copy() {
     let sandbox = Sandbox::new();
     sandbox.file("tree/one", "1").file("tree/deeper/two", "2");
     filecopy(&sandbox).args(["tree", "copy"]).run().succeeds();
-    assert_eq!(log(&sandbox), ["Start copying tree to copy", "copy is copied completely"]);
+    assert_eq!(
+        log(&sandbox),
+        ["Start copying tree to copy", "copy is copied completely"]
+    );
 }
 
 #[test]
 fn verbose_gives_each_file_of_a_tree_its_lines() {
     let sandbox = Sandbox::new();
-    sandbox.file("tree/one", "1").file("tree/deeper/two", "2").symlink("one", "tree/link");
-    filecopy(&sandbox).args(["--verbose", "tree", "copy"]).run().succeeds();
+    sandbox
+        .file("tree/one", "1")
+        .file("tree/deeper/two", "2")
+        .symlink("one", "tree/link");
+    filecopy(&sandbox)
+        .args(["--verbose", "tree", "copy"])
+        .run()
+        .succeeds();
     let lines = log(&sandbox);
-    assert_eq!(lines.first().map(String::as_str), Some("Start copying tree to copy"));
-    assert_eq!(lines.last().map(String::as_str), Some("copy is copied completely"));
+    assert_eq!(
+        lines.first().map(String::as_str),
+        Some("Start copying tree to copy")
+    );
+    assert_eq!(
+        lines.last().map(String::as_str),
+        Some("copy is copied completely")
+    );
     // Workers share the folders, so the order between files is open; a file's end follows its start.
-    let pairs: BTreeSet<_> = lines[1..lines.len() - 1].chunks(2).map(<[_]>::to_vec).collect();
+    let pairs: BTreeSet<_> = lines[1..lines.len() - 1]
+        .chunks(2)
+        .map(<[_]>::to_vec)
+        .collect();
     let pair = |name: &str| {
-        vec![format!("Start copying tree/{name} to copy/{name}"), format!("copy/{name} is copied completely")]
+        vec![
+            format!("Start copying tree/{name} to copy/{name}"),
+            format!("copy/{name} is copied completely"),
+        ]
     };
-    assert_eq!(pairs, BTreeSet::from(["one", "link", "deeper/two"].map(pair)));
+    assert_eq!(
+        pairs,
+        BTreeSet::from(["one", "link", "deeper/two"].map(pair))
+    );
 }
 
 #[test]
@@ -89,26 +129,55 @@ fn verbose_does_not_tell_a_single_file_twice() {
     sandbox.file("a", "x");
     let output = filecopy(&sandbox).args(["--verbose", "a", "b"]).run();
     output.succeeds().stdout_is("'a' -> 'b'\n");
-    assert_eq!(log(&sandbox), ["Start copying a to b", "b is copied completely"]);
+    assert_eq!(
+        log(&sandbox),
+        ["Start copying a to b", "b is copied completely"]
+    );
 }
 
 #[test]
 fn a_failure_ends_with_its_reason() {
     let sandbox = Sandbox::new();
-    sandbox.file("a", "x").file("folder/in", "x").symlink("nowhere", "dangling");
+    sandbox
+        .file("a", "x")
+        .file("folder/in", "x")
+        .symlink("nowhere", "dangling");
     let rows = [
-        ("missing", "b", "b failed: cannot stat 'missing': no such file or directory"),
+        (
+            "missing",
+            "b",
+            "b failed: cannot stat 'missing': no such file or directory",
+        ),
         ("a", "a", "a failed: 'a' and 'a' are the same file"),
-        ("folder", "a", "a failed: cannot overwrite non-directory 'a' with directory 'folder'"),
-        ("folder", "folder/x", "folder/x failed: cannot copy a directory, 'folder', into itself, 'folder/x'"),
-        ("a", "no/b", "no/b failed: cannot create regular file 'no/b': no such file or directory"),
-        ("a", "dangling", "dangling failed: not writing through dangling symlink 'dangling'"),
+        (
+            "folder",
+            "a",
+            "a failed: cannot overwrite non-directory 'a' with directory 'folder'",
+        ),
+        (
+            "folder",
+            "folder/x",
+            "folder/x failed: cannot copy a directory, 'folder', into itself, 'folder/x'",
+        ),
+        (
+            "a",
+            "no/b",
+            "no/b failed: cannot create regular file 'no/b': no such file or directory",
+        ),
+        (
+            "a",
+            "dangling",
+            "dangling failed: not writing through dangling symlink 'dangling'",
+        ),
     ];
     for (source, destination, end) in rows {
         sandbox.file("log.txt", "");
         let output = filecopy(&sandbox).args([source, destination]).run();
         output.exits_with(1).stderr_is_one_line();
-        let expected = [format!("Start copying {source} to {destination}"), end.to_owned()];
+        let expected = [
+            format!("Start copying {source} to {destination}"),
+            end.to_owned(),
+        ];
         assert_eq!(log(&sandbox), expected, "{output}");
         let reason = end.split_once(" failed: ").expect("a reason").1;
         output.stderr_is(format!("filecopy: {reason}\n"));
@@ -152,8 +221,11 @@ fn names_cannot_forge_lines() {
     for (name, shown) in rows {
         sandbox.file("log.txt", "").file(name, "x").dir("to");
         filecopy(&sandbox).arg(name).arg("to").run().succeeds();
-        let expected = [format!("Start copying {shown} to to/{shown}"), format!("to/{shown} is copied completely")]
-            .map(|line| line.replace("to/$'", "$'to/"));
+        let expected = [
+            format!("Start copying {shown} to to/{shown}"),
+            format!("to/{shown} is copied completely"),
+        ]
+        .map(|line| line.replace("to/$'", "$'to/"));
         assert_eq!(log(&sandbox), expected);
     }
 }
@@ -162,13 +234,28 @@ fn names_cannot_forge_lines() {
 fn log_names_another_file_and_no_log_none() {
     let sandbox = Sandbox::new();
     sandbox.file("a", "x").dir("logs");
-    filecopy(&sandbox).args(["--log", "logs/mine", "a", "b"]).run().succeeds();
+    filecopy(&sandbox)
+        .args(["--log", "logs/mine", "a", "b"])
+        .run()
+        .succeeds();
     assert_eq!(log_lines(&sandbox.read_text("logs/mine")).len(), 2);
-    filecopy(&sandbox).args(["--no-log", "a", "c"]).run().succeeds();
-    filecopy(&sandbox).args(["--log", "/dev/null", "a", "d"]).run().succeeds();
-    filecopy(&sandbox).args(["--dry-run", "a", "e"]).run().succeeds();
+    filecopy(&sandbox)
+        .args(["--no-log", "a", "c"])
+        .run()
+        .succeeds();
+    filecopy(&sandbox)
+        .args(["--log", "/dev/null", "a", "d"])
+        .run()
+        .succeeds();
+    filecopy(&sandbox)
+        .args(["--dry-run", "a", "e"])
+        .run()
+        .succeeds();
     assert!(!sandbox.has("log.txt"));
-    filecopy(&sandbox).args(["--no-log", "--log", "x", "a", "f"]).run().exits_with(2);
+    filecopy(&sandbox)
+        .args(["--no-log", "--log", "x", "a", "f"])
+        .run()
+        .exits_with(2);
     assert!(!sandbox.has("f") && !sandbox.has("x"));
 }
 
@@ -176,9 +263,14 @@ fn log_names_another_file_and_no_log_none() {
 fn a_log_asked_for_that_cannot_be_written_stops_the_run() {
     let sandbox = Sandbox::new();
     sandbox.file("a", "x").dir("folder");
-    for (log, reason) in [("no/such/log", "no such file or directory"), ("folder", "is a directory")] {
+    for (log, reason) in [
+        ("no/such/log", "no such file or directory"),
+        ("folder", "is a directory"),
+    ] {
         let output = filecopy(&sandbox).args(["--log", log, "a", "b"]).run();
-        output.exits_with(1).stderr_is(format!("filecopy: open log '{log}': {reason}\n"));
+        output
+            .exits_with(1)
+            .stderr_is(format!("filecopy: open log '{log}': {reason}\n"));
         assert!(!sandbox.has("b"));
     }
 }
@@ -194,7 +286,9 @@ fn an_unwritable_folder_costs_the_log_and_a_warning_only() {
     let here = sandbox.join("here");
     let copy = Command::built("filecopy").cwd(&here).unprivileged();
     let output = copy.args(["--quiet", "a", "../there/b"]).run();
-    output.succeeds().stderr_is("filecopy: open log 'log.txt': permission denied\n");
+    output
+        .succeeds()
+        .stderr_is("filecopy: open log 'log.txt': permission denied\n");
     assert_eq!(sandbox.read("there/b"), b"x");
     assert_eq!(sandbox.list("here").len(), 1);
 }
@@ -202,14 +296,32 @@ fn an_unwritable_folder_costs_the_log_and_a_warning_only() {
 #[test]
 fn the_log_itself_is_never_overwritten() {
     let sandbox = Sandbox::new();
-    sandbox.file("a", "x").file("tree/log.txt", "not this one").file("log.txt", "").hard_link("log.txt", "other name");
+    sandbox
+        .file("a", "x")
+        .file("tree/log.txt", "not this one")
+        .file("log.txt", "")
+        .hard_link("log.txt", "other name");
     sandbox.symlink("log.txt", "link").dir("sub");
     let here = sandbox.path().join("log.txt");
-    let names = ["log.txt", "./log.txt", "sub/../log.txt", "other name", "link"].map(|name| sandbox.join(name));
-    for name in names.iter().map(AsRef::as_ref).chain([OsStr::new("log.txt")]) {
+    let names = [
+        "log.txt",
+        "./log.txt",
+        "sub/../log.txt",
+        "other name",
+        "link",
+    ]
+    .map(|name| sandbox.join(name));
+    for name in names
+        .iter()
+        .map(AsRef::as_ref)
+        .chain([OsStr::new("log.txt")])
+    {
         fs::write(&here, "").expect("empty the log");
         let output = filecopy(&sandbox).arg("a").arg(name).run();
-        output.exits_with(1).stderr_is_one_line().stderr_has("is the log of this run; choose another with --log");
+        output
+            .exits_with(1)
+            .stderr_is_one_line()
+            .stderr_has("is the log of this run; choose another with --log");
         let lines = log(&sandbox);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[1].contains(" failed: "), "{lines:?}");
@@ -220,21 +332,40 @@ fn the_log_itself_is_never_overwritten() {
     output.exits_with(1).stderr_has("is the log of this run");
     assert_eq!(log(&sandbox)[0], "Start copying tree to .");
     // Another log, and it is a file like any other.
-    filecopy(&sandbox).args(["--no-log", "a", "log.txt"]).run().succeeds();
+    filecopy(&sandbox)
+        .args(["--no-log", "a", "log.txt"])
+        .run()
+        .succeeds();
     assert_eq!(sandbox.read("log.txt"), b"x");
 }
 
 #[test]
 fn the_log_inside_the_copied_tree_is_copied_as_far_as_it_goes() {
     let sandbox = Sandbox::new();
-    sandbox.file("tree/a", "x").file("tree/log.txt", "0.00\tbefore\n").dir("to");
+    sandbox
+        .file("tree/a", "x")
+        .file("tree/log.txt", "0.00\tbefore\n")
+        .dir("to");
     let copy = Command::built("filecopy").cwd(sandbox.join("tree"));
     let output = copy.args(["--verbose", ".", "../to/copy"]).run();
     output.succeeds().lacks("grew").lacks("changed");
-    let (ours, copy) = (sandbox.read("tree/log.txt"), sandbox.read("to/copy/log.txt"));
-    assert!(ours.starts_with(&copy), "{:?} begins {:?}", copy.escape_ascii().to_string(), ours.escape_ascii().to_string());
+    let (ours, copy) = (
+        sandbox.read("tree/log.txt"),
+        sandbox.read("to/copy/log.txt"),
+    );
+    assert!(
+        ours.starts_with(&copy),
+        "{:?} begins {:?}",
+        copy.escape_ascii().to_string(),
+        ours.escape_ascii().to_string()
+    );
     assert!(copy.starts_with(b"0.00\tbefore\n"));
-    assert_eq!(log_lines(&sandbox.read_text("tree/log.txt")).last().map(String::as_str), Some("../to/copy is copied completely"));
+    assert_eq!(
+        log_lines(&sandbox.read_text("tree/log.txt"))
+            .last()
+            .map(String::as_str),
+        Some("../to/copy is copied completely")
+    );
 }
 
 #[test]
@@ -247,7 +378,11 @@ fn an_interrupted_copy_has_its_end_line() {
         running.signal(signal);
         running.wait(SOON).exits_with(130);
         let expected = ["Start copying a to to/a", "to/a failed: interrupted"];
-        assert_eq!(log(&sandbox), expected, "{signal:?}; what had not begun leaves no line");
+        assert_eq!(
+            log(&sandbox),
+            expected,
+            "{signal:?}; what had not begun leaves no line"
+        );
     }
 }
 
@@ -259,7 +394,11 @@ fn a_killed_copy_leaves_a_start_and_the_next_run_goes_on_below() {
     running.signal(Signal::KILL);
     running.wait(SOON);
     filecopy(&sandbox).args(["c", "d"]).run().succeeds();
-    let expected = ["Start copying a to b", "Start copying c to d", "d is copied completely"];
+    let expected = [
+        "Start copying a to b",
+        "Start copying c to d",
+        "d is copied completely",
+    ];
     assert_eq!(log(&sandbox), expected);
 }
 
@@ -278,42 +417,68 @@ fn two_runs_at_once_keep_their_lines_whole() {
     let lines = log(&sandbox);
     assert_eq!(lines.len(), 2 * 2 * (FILES + 1));
     for line in lines {
-        let is_whole = (line.starts_with("Start copying tree") && line.contains(" to ")) || line.ends_with(" is copied completely");
+        let is_whole = (line.starts_with("Start copying tree") && line.contains(" to "))
+            || line.ends_with(" is copied completely");
         assert!(is_whole, "{line:?}");
     }
 }
 
 #[test]
 fn a_full_disk_under_the_log_does_not_stop_a_copy() {
-    let Some(small) = Mount::tmpfs(64 << 10) else { return };
+    let Some(small) = Mount::tmpfs(64 << 10) else {
+        return;
+    };
     let (here, sandbox) = (Sandbox::within(small.path()), Sandbox::new());
     sandbox.file("a", "x");
     here.file("log.txt", "0.00\tbefore\n");
     let filler = vec![1; 64 << 10];
     fs::write(here.join("filler"), filler).expect_err("the disk is to be full");
     let pad = 4096 - "0.00\tbefore\n".len();
-    here.file("log.txt", format!("{}\n0.00\tbefore\n", "x".repeat(pad - 1)));
-    let copy = |name: &str| filecopy(&here).arg(sandbox.join("a")).arg(sandbox.join(name)).run();
+    here.file(
+        "log.txt",
+        format!("{}\n0.00\tbefore\n", "x".repeat(pad - 1)),
+    );
+    let copy = |name: &str| {
+        filecopy(&here)
+            .arg(sandbox.join("a"))
+            .arg(sandbox.join(name))
+            .run()
+    };
     let output = copy("b");
-    output.succeeds().stderr_has("cannot write log.txt: no space left on device").stderr_has("lost");
+    output
+        .succeeds()
+        .stderr_has("cannot write log.txt: no space left on device")
+        .stderr_has("lost");
     assert_eq!(sandbox.read("b"), b"x");
     let text = here.read_text("log.txt");
-    assert!(text.ends_with("0.00\tbefore\n"), "no half line: {:?}", &text[pad..]);
+    assert!(
+        text.ends_with("0.00\tbefore\n"),
+        "no half line: {:?}",
+        &text[pad..]
+    );
     // Room again, and the log goes on.
     fs::remove_file(here.join("filler")).expect("make room");
     copy("c").succeeds();
-    assert!(here.read_text("log.txt").ends_with("/c is copied completely\n"));
+    assert!(
+        here.read_text("log.txt")
+            .ends_with("/c is copied completely\n")
+    );
 }
 
 #[test]
 fn a_full_disk_under_the_copy_has_its_reason_in_the_log() {
-    let Some(small) = Mount::tmpfs(1 << 20) else { return };
+    let Some(small) = Mount::tmpfs(1 << 20) else {
+        return;
+    };
     let sandbox = Sandbox::new();
     sandbox.file("a", vec![1; 2 << 20]);
     let to = small.path().join("b");
     filecopy(&sandbox).arg("a").arg(&to).run().exits_with(1);
     let lines = log(&sandbox);
     assert_eq!(lines.len(), 2);
-    let end = format!("{0} failed: error writing '{0}': no space left on device", to.display());
+    let end = format!(
+        "{0} failed: error writing '{0}': no space left on device",
+        to.display()
+    );
     assert_eq!(lines[1], end);
 }

@@ -6,6 +6,7 @@
 use std::ffi::CString;
 use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
@@ -17,6 +18,7 @@ use crate::fail::Must;
 use crate::needs::{leave_out, needs_root, needs_tool, say_left_out};
 use crate::remove::remove_tree;
 use crate::sandbox::Sandbox;
+use crate::time::{SOON, wait_until};
 
 /// Starts the names of the folders that hold an image and its mount point; the process id follows.
 const LABEL: &str = "wirework-fs-";
@@ -181,8 +183,12 @@ impl LoopFs {
         let point = self.mount.path().to_path_buf();
         let image = self.home.join("image");
         unmount(&point, UnmountFlags::empty()).must(format_args!("unmount {}", point.display()));
-        make(self.kind, self.options, &image);
         self.mount.is_mounted = false;
+        // Until then the device holds the old file system in its cache, and mount would take that device again.
+        wait_until("the loop device to let go of the image", SOON, || {
+            !is_attached(&image)
+        });
+        make(self.kind, self.options, &image);
         self.mount = mount_image(self.kind, &image, point).must("mount again");
     }
 }
@@ -324,6 +330,14 @@ fn mount_image(kind: FsKind, image: &Path, point: PathBuf) -> io::Result<Mount> 
         is_mounted: true,
         _home: None,
     })
+}
+
+/// Whether some loop device holds this file. It can for a moment after the unmount, while another program looks at it.
+fn is_attached(image: &Path) -> bool {
+    let devices = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    devices
+        .filter_map(|device| fs::read(device.path().join("loop/backing_file")).ok())
+        .any(|held| held.trim_ascii_end() == image.as_os_str().as_bytes())
 }
 
 /// Whether the kernel can mount this kind, after a try at loading its module.

@@ -8,6 +8,9 @@
 //! One question, one answer: each [`Console::ask`] is answered by one `Line`, `TooLong` or `EndOfInput`, so the next
 //! prompt can depend on what was just read. What is typed before it is asked for waits. `Interrupt` may come at any time.
 //!
+//! While a console is open on a terminal everything is shown through it: [`crate::streams::notice`], [`crate::log`] and
+//! [`crate::exit::report`] do so by themselves, [`crate::streams::answer`] does not.
+//!
 //! On a terminal a small line editor works (arrows, history, Tab, Korean and other wide text, paste); the terminal is
 //! put back as it was on every way out: drop, panic, signal, Ctrl-Z, [`crate::exit::now`]. From a pipe or file, lines come
 //! as the bytes they are and no prompt is shown; a terminal that cannot move its cursor (`TERM=dumb`), or whose stdout
@@ -94,6 +97,7 @@ impl Console {
 
     /// Shows these rows under the line being typed, in place of those before; each is cut to the window. Nothing when
     /// there is no terminal.
+    #[cfg_attr(not(unix), expect(unused_variables, reason = "no terminal shows them"))]
     pub fn set_status(&self, rows: &[String]) {
         match &self.way {
             #[cfg(unix)]

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::getpgrp;
 use rustix::stdio::{stdin, stdout};
@@ -24,6 +24,13 @@ use super::cells::safe_lines;
 use super::edit::Edit;
 use super::keys::Key;
 use super::screen::{Line, Screen, Size, View};
+
+/// How often, and how long apart, a program about to end tries to show a last time what was typed.
+const LOCK_ATTEMPTS: usize = 50;
+const LOCK_PAUSE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 2_000_000,
+};
 
 /// What the reading thread and the callers share.
 pub(super) struct Shared {
@@ -137,20 +144,39 @@ impl Shared {
         self.restore_mode();
     }
 
+    /// Puts the terminal back though other threads go on, and keeps it so.
     pub(super) fn leave_at_once(&self) {
-        // Whoever holds the lock may be blocked on a terminal that no longer takes output.
-        match self.state.try_lock() {
-            Ok(mut state) => self.release_terminal(&mut state),
-            Err(TryLockError::Poisoned(poisoned)) => {
-                self.release_terminal(&mut poisoned.into_inner())
+        self.closing.store(true, Ordering::Relaxed);
+        for _ in 0..LOCK_ATTEMPTS {
+            match self.state.try_lock() {
+                Ok(mut state) => return self.release_terminal(&mut state),
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    return self.release_terminal(&mut poisoned.into_inner());
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let _ = poll(&mut [], Some(&LOCK_PAUSE));
+                }
             }
-            Err(TryLockError::WouldBlock) => self.restore_mode(),
         }
+        // Whoever holds the lock is blocked on a terminal that takes no output.
+        self.restore_mode();
     }
 
     fn restore_mode(&self) {
-        write_terminal(BRACKETED_PASTE_OFF);
         let _ = tcsetattr(stdin(), OptionalActions::Now, &self.original);
+        // A terminal that takes no output must not keep the program from ending.
+        let stdout = stdout();
+        let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+        if poll(
+            &mut fds,
+            Some(&Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            }),
+        ) == Ok(1)
+        {
+            write_terminal(BRACKETED_PASTE_OFF);
+        }
     }
 }
 

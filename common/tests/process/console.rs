@@ -64,6 +64,8 @@ fn the_terminal_is_put_back_on_every_way_out() {
     ];
     for (name, args, keys, code) in rows {
         let mut terminal = Session::start(args);
+        // Before that, the terminal itself would act on Ctrl-D.
+        terminal.wait_for("\x1b[?2004h");
         terminal.type_keys(keys);
         assert_eq!(terminal.finish(), code, "{name}");
     }

@@ -13,61 +13,78 @@
 
 mod ask;
 mod flags;
+mod jobs;
 mod request;
 mod usage;
 mod words;
 
 use std::error::Error as _;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use common::exit::{self, ExitStatus};
 use common::shutdown::Shutdown;
 use common::{quote, streams};
-use crossbeam_channel::{Receiver, bounded};
-use filecopy::engine::Engine;
-use filecopy::error::Error;
-use filecopy::job::{Action, Event, JobId, Outcome, Progress};
+use crossbeam_channel::{Receiver, TryRecvError, bounded};
+use filecopy::config::Existing;
+use filecopy::engine::{Ask, Engine};
+use filecopy::error::{Doing, Error};
+use filecopy::job::{Action, Event, Progress};
 
 use ask::Asker;
 use request::{Asked, Environment, Request};
+use usage::Usage;
 
 /// Events that wait to be told before the copy waits for them to be.
 const QUEUE_LEN: usize = 1_024;
 
+/// Bytes gathered for stdout before they are written without waiting for a pause.
+const BATCH_LEN: usize = 32 << 10;
+
+/// The arguments after `cp`, if this program is called by that name or that is its first argument.
+pub(crate) fn arguments(all: &[OsString]) -> Option<&[OsString]> {
+    let (name, rest) = all.split_first()?;
+    if Path::new(name).file_stem() == Some(OsStr::new("cp")) {
+        return Some(rest);
+    }
+    rest.split_first()
+        .filter(|(first, _)| *first == "cp")
+        .map(|(_, rest)| rest)
+}
+
 /// Runs `cp` with the arguments after its name.
-pub(crate) fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
     let environment = Environment {
         version_control: std::env::var_os("VERSION_CONTROL"),
         backup_suffix: std::env::var_os("SIMPLE_BACKUP_SUFFIX"),
         posixly_correct: std::env::var_os("POSIXLY_CORRECT").is_some(),
     };
-    match request::read(args, &environment) {
+    match request::read(arguments.iter().cloned(), &environment) {
         Ok(Asked::Copy(request)) => copy(*request),
         Ok(Asked::Help) => answer(&usage::help()),
         Ok(Asked::Version) => answer(concat!("cp (filecopy) ", env!("CARGO_PKG_VERSION"), "\n")),
-        Err(usage) => {
-            say(&usage.to_string());
-            if usage.hint {
-                streams::notice("Try 'cp --help' for more information.");
-            }
-            ExitStatus::Failed.into()
-        }
+        Err(usage) => refuse(&usage),
     }
 }
 
 /// Copies, telling what happens as it happens.
-fn copy(request: Request) -> ExitCode {
+fn copy(mut request: Request) -> ExitCode {
     for warning in &request.warnings {
         say(warning);
     }
+    let plan = match jobs::plan(&mut request) {
+        Ok(plan) => plan,
+        Err(usage) => return refuse(&usage),
+    };
     let (sender, events) = bounded(QUEUE_LEN);
     let asker = Arc::new(Asker::default());
-    let mut engine = Engine::new(request.options.clone(), sender, None);
-    if request.asks {
-        engine.ask(Arc::clone(&asker));
+    let asks = request.options.existing == Existing::Ask;
+    let mut engine = Engine::new(request.options, sender, None);
+    if asks {
+        engine.ask(Arc::clone(&asker) as Arc<dyn Ask>);
     }
     let engine = Arc::new(engine);
     let progress = Arc::new(Progress::default());
@@ -76,39 +93,56 @@ fn copy(request: Request) -> ExitCode {
         return ExitStatus::Failed.into();
     }
     let mut teller = Teller::default();
-    let is_done = std::thread::scope(|scope| {
-        let progress = &progress;
-        // The thread owns the engine, and with it the other end of the channel: that the channel ends means that all is done.
-        let worker = scope.spawn(move || jobs::run(&engine, &request, progress));
+    let ended = std::thread::scope(|scope| {
+        let (plan, progress) = (&plan, &progress);
+        // The thread owns the engine, and with it the other end of the channel: when the channel ends, all is done.
+        let worker = scope.spawn(move || jobs::run(&engine, plan, progress));
         teller.tell_all(&events);
         worker.join()
     });
-    if is_done.is_err() {
+    if ended.is_err() {
         say("ended by an internal fault");
     }
-    match is_done {
-        Ok(Done::All) if progress.is_cancelled() => ExitStatus::Interrupted.into(),
-        Ok(Done::All) if !teller.has_failed => ExitStatus::Success.into(),
+    match ended {
         _ if progress.is_cancelled() => ExitStatus::Interrupted.into(),
+        Ok(()) if !teller.has_failed => ExitStatus::Success.into(),
         _ => ExitStatus::Failed.into(),
     }
 }
 
+fn refuse(usage: &Usage) -> ExitCode {
+    say(&usage.to_string());
+    if usage.hint {
+        streams::notice("Try 'cp --help' for more information.");
+    }
+    ExitStatus::Failed.into()
+}
+
 /// The first signal stops the copy and lets it clear up; the second, or the first while a question is open, ends the program.
-fn watch_signals(engine: &Arc<Engine>, progress: &Arc<Progress>, asker: &Arc<Asker>) -> io::Result<()> {
+fn watch_signals(
+    engine: &Arc<Engine>,
+    progress: &Arc<Progress>,
+    asker: &Arc<Asker>,
+) -> io::Result<()> {
     let shutdown = Shutdown::install()?;
-    let (engine, progress, asker) = (Arc::downgrade(engine), Arc::clone(progress), Arc::clone(asker));
-    std::thread::Builder::new().name("second Ctrl-C".into()).spawn(move || {
-        for _ in shutdown.events() {
-            if progress.is_cancelled() || asker.is_waiting() {
-                if let Some(engine) = engine.upgrade() {
-                    engine.abandon();
+    let (engine, progress, asker) = (
+        Arc::downgrade(engine),
+        Arc::clone(progress),
+        Arc::clone(asker),
+    );
+    std::thread::Builder::new()
+        .name("second Ctrl-C".into())
+        .spawn(move || {
+            for _ in shutdown.events() {
+                if progress.is_cancelled() || asker.is_waiting() {
+                    if let Some(engine) = engine.upgrade() {
+                        engine.abandon();
+                    }
+                    exit::now(ExitStatus::Interrupted);
                 }
-                exit::now(ExitStatus::Interrupted);
+                progress.cancel();
             }
-            progress.cancel();
-        }
-    })?;
+        })?;
     Ok(())
 }
 
@@ -117,6 +151,8 @@ fn watch_signals(engine: &Arc<Engine>, progress: &Arc<Progress>, asker: &Arc<Ask
 struct Teller {
     /// Lines for stdout that are not written yet.
     pending: String,
+    /// The name that the entry to be told next was kept under.
+    backup: Option<PathBuf>,
     has_failed: bool,
 }
 
@@ -145,15 +181,43 @@ impl Teller {
                 self.flush();
                 say(&describe(error));
             }
-            Event::Entry { action: Action::Skipped, .. } => {}
-            Event::Entry { action: Action::Removed, destination, .. } => {
-                self.line(&format!("removed {}", quote::always(destination)));
+            Event::Notice(
+                _,
+                error @ Error::Io {
+                    action: Doing::Attributes,
+                    ..
+                },
+            ) => say(&describe(error)),
+            Event::Notice(_, Error::Changed { path, change }) => {
+                say(&format!(
+                    "warning: {} {change} while it was copied",
+                    quote::always(path)
+                ));
             }
-            Event::Entry { source, destination, .. } => {
-                self.line(&format!("{} -> {}", quote::always(source), quote::always(destination)));
-            }
-            // What filecopy would mention, such as a source that grew, cp passes over.
+            Event::Entry {
+                action,
+                source,
+                destination,
+                ..
+            } => self.tell_entry(*action, source, destination),
+            // What else filecopy would mention, such as a source that only grew, cp passes over.
             Event::Notice(..) | Event::Started(_) | Event::Finished(..) => {}
+        }
+    }
+
+    fn tell_entry(&mut self, action: Action, source: &Path, destination: &Path) {
+        let (from, to) = (quote::always(source), quote::always(destination));
+        match action {
+            Action::Skipped | Action::Entered => {}
+            Action::Removed => self.line(&format!("removed {to}")),
+            Action::BackedUp => self.backup = Some(destination.to_owned()),
+            Action::Copied | Action::Cloned | Action::Linked | Action::Made | Action::Folder => {
+                let backup = self
+                    .backup
+                    .take()
+                    .map(|name| format!(" (backup: {})", quote::always(name)));
+                self.line(&format!("{from} -> {to}{}", backup.unwrap_or_default()));
+            }
         }
     }
 
@@ -177,15 +241,24 @@ impl Teller {
 
 /// An error in one line: what was being done to what, and what the system said.
 fn describe(error: &Error) -> String {
-    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
-    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {}", system_words(cause)))
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.map_or_else(
+        || error.to_string(),
+        |cause| format!("{error}: {}", system_words(cause)),
+    )
 }
 
 /// The system's words for an error, as every other tool shows them: "No such file or directory".
 fn system_words(error: &io::Error) -> String {
     let text = error.to_string();
-    let code = error.raw_os_error().map(|code| format!(" (os error {code})"));
-    code.and_then(|code| text.strip_suffix(&code)).unwrap_or(&text).to_owned()
+    let code = error
+        .raw_os_error()
+        .map(|code| format!(" (os error {code})"));
+    code.and_then(|code| text.strip_suffix(&code))
+        .unwrap_or(&text)
+        .to_owned()
 }
 
 fn say(message: &str) {

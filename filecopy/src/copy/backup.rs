@@ -33,7 +33,8 @@ pub(super) fn move_aside(run: &Run<'_>, folder: &Dir, name: &OsStr) -> io::Resul
     Ok(kept)
 }
 
-fn backup_name(backup: &Backup, folder: &Dir, name: &OsStr) -> io::Result<OsString> {
+/// The name a backup of `name` gets.
+pub(crate) fn backup_name(backup: &Backup, folder: &Dir, name: &OsStr) -> io::Result<OsString> {
     let mut kept = name.to_owned();
     let highest = match backup {
         Backup::None | Backup::Simple(_) => 0,

@@ -1,7 +1,7 @@
 //! Moves one stretch of bytes from file to file, whole chunks at a time: the innermost loop.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::run::Run;
@@ -59,6 +59,28 @@ impl Mover<'_> {
             }
         }
         Ok(position)
+    }
+
+    /// Moves everything there is from or to something without positions: a pipe, a terminal. What was read is written at once,
+    /// since the next bytes may be long in coming. Returns how many there were.
+    pub(super) fn stream(&self, buffer: &mut [u8]) -> Result<u64, Stop> {
+        let (mut source, mut destination) = (self.source, self.destination);
+        let mut moved = 0;
+        loop {
+            if self.run.progress.is_cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            let step = self.step(buffer.len(), u64::MAX);
+            let len = match source.read(&mut buffer[..step]) {
+                Ok(0) => return Ok(moved),
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Stop::Read(error)),
+            };
+            destination.write_all(&buffer[..len]).map_err(Stop::Write)?;
+            moved += len as u64;
+            self.run.progress.bytes.fetch_add(len as u64, Relaxed);
+        }
     }
 
     /// As [`Mover::span`], by the machine that holds both files. None when it cannot.
@@ -143,7 +165,8 @@ mod tests {
     #[test]
     fn zeros_and_data_are_parted_at_block_boundaries() {
         let block = |byte: u8| vec![byte; BLOCK_LEN];
-        let cases: [(&str, Vec<Vec<u8>>, &[usize]); 5] = [
+        type Case = (&'static str, Vec<Vec<u8>>, &'static [usize]);
+        let cases: [Case; 5] = [
             ("nothing", vec![], &[]),
             ("data alone", vec![block(1), block(2)], &[2 * BLOCK_LEN]),
             ("zeros alone", vec![block(0), block(0)], &[2 * BLOCK_LEN]),

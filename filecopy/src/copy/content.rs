@@ -97,19 +97,20 @@ pub(super) fn fill<'scope>(
         filled.bytes = moved.reached;
         settle(&mover, &mut filled)
     });
-    match moved.map_err(|stop| explain(spot, stop))? {
-        Some(change) => {
-            return Err(Error::Changed {
-                path: spot.source(),
-                change,
-            });
+    if let Some(change) = moved.map_err(|stop| explain(spot, stop))? {
+        let path = spot.source();
+        let error = Error::Changed { path, change };
+        if run.options.cp().is_none() {
+            return Err(error);
         }
-        None if mover.skip_zeros || filled.bytes < stat.size || stat.allocated < stat.size => {
-            // A hole at the end leaves the file short, and an early end leaves storage reserved beyond it.
-            let sized = stage.file().set_len(filled.bytes);
-            sized.map_err(|cause| Error::io(Doing::Write, spot.destination(), cause))?;
-        }
-        None => {}
+        // The old file is gone already: what could be read is better than nothing.
+        run.notice(error);
+    }
+    let may_be_short = mover.skip_zeros || filled.bytes < stat.size || stat.allocated < stat.size;
+    if may_be_short && !stage.is_stream() {
+        // A hole at the end leaves the file short, and an early end leaves storage reserved beyond it.
+        let sized = stage.file().set_len(filled.bytes);
+        sized.map_err(|cause| Error::io(Doing::Write, spot.destination(), cause))?;
     }
     Ok(filled)
 }
@@ -159,6 +160,18 @@ fn bytes<'scope>(
     mover: &Mover<'_>,
 ) -> Result<Moved, Stop> {
     let stat = &filled.stat;
+    if stage.is_stream() || !matches!(stat.kind, Kind::File | Kind::BlockDevice) {
+        let reached = mover
+            .run
+            .shared
+            .buffers
+            .with(|buffer| mover.stream(buffer))?;
+        return Ok(Moved {
+            reached,
+            segments: Vec::new(),
+            is_cut: false,
+        });
+    }
     if stat.kind != Kind::File || stat.size == 0 {
         // Files of /proc and the like say 0 and hold something.
         return pieces(

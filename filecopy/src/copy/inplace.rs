@@ -5,10 +5,10 @@
 //! old one's place ([`super::stage`]). The order of the questions is GNU cp's, because it can be seen: a
 //! person is asked before a mistake is told, and a file that is not older is left without a word.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 
-use crate::config::{Backup, Content, CpRules, Existing, Follow, Options, Replace, Special};
+use crate::config::{Backup, Content, Existing, Follow, Options, Replace, Special};
 use crate::engine::Obstacle;
 use crate::error::{Doing, Error};
 use crate::job::Action;
@@ -38,10 +38,10 @@ pub(super) fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met,
     let Some(existing) = look(run, spot, folder, links)? else {
         return Ok(FREE);
     };
-    let related = match run.options.existing {
-        Existing::Keep => return Ok(Met::Leave(existing)),
-        _ => relate(run, spot, folder, source, &existing),
-    };
+    if run.options.existing == Existing::Keep {
+        return Ok(Met::Leave(existing));
+    }
+    let related = relate(run, spot, folder, source, &existing);
     if related == Sameness::Same {
         let (from, to) = (spot.source(), spot.destination());
         return Err(Error::SameFile { from, to });
@@ -75,11 +75,20 @@ fn links(source: &Stat, options: &Options) -> Links {
         && matches!(options.content, Content::Copy | Content::AttributesOnly)
         && options.backup == Backup::None
         && options.replace != Replace::Remove;
-    if is_written { Links::Follow } else { Links::Keep }
+    if is_written {
+        Links::Follow
+    } else {
+        Links::Keep
+    }
 }
 
 /// A link that this command made must not lead a later source elsewhere.
-fn refuse_new_link(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, links: Links) -> Result<(), Error> {
+fn refuse_new_link(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    folder: &Dir,
+    links: Links,
+) -> Result<(), Error> {
     if !spot.is_root || links == Links::Keep || !run.is_joined() {
         return Ok(());
     }
@@ -99,7 +108,10 @@ fn look(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, links: Links) -> Result<Op
         Ok(stat) => Ok(Some(stat)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         // A link that leads in a circle cannot be opened, and is removed then.
-        Err(error) if error.raw_os_error() == Some(sys::ELOOP) && run.options.replace == Replace::InPlaceForced => {
+        Err(error)
+            if error.raw_os_error() == Some(sys::ELOOP)
+                && run.options.replace == Replace::InPlaceForced =>
+        {
             folder.stat(name, Links::Keep).map(Some)
         }
         Err(error) => Err(error),
@@ -107,15 +119,22 @@ fn look(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, links: Links) -> Result<Op
     .map_err(|cause| Error::io(Doing::Stat, spot.destination(), cause))
 }
 
-fn relate(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat, existing: &Stat) -> Sameness {
+fn relate(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    folder: &Dir,
+    source: &Stat,
+    existing: &Stat,
+) -> Sameness {
     if !sameness::is_suspicious(source, existing) {
         return Sameness::Harmless;
     }
     let side = |folder: &Dir, name: &OsStr, seen: &Stat| {
         let entry = folder.stat(name, Links::Keep).ok()?;
-        let target = match entry.kind {
-            Kind::Symlink => folder.stat(name, Links::Follow).ok().map(|stat| stat.id),
-            _ => Some(entry.id),
+        let target = if entry.kind == Kind::Symlink {
+            folder.stat(name, Links::Follow).ok().map(|stat| stat.id)
+        } else {
+            Some(entry.id)
         };
         Some(Side {
             seen: seen.id,
@@ -123,8 +142,11 @@ fn relate(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat, existing:
             target,
         })
     };
-    let sides = side(&spot.pair.source, spot.source_name, source)
-        .zip(side(folder, spot.destination_name, existing));
+    let sides = side(&spot.pair.source, spot.source_name, source).zip(side(
+        folder,
+        spot.destination_name,
+        existing,
+    ));
     // What has gone meanwhile is nobody's twin.
     let Some((from, to)) = sides else {
         return Sameness::Harmless;
@@ -219,8 +241,8 @@ pub(super) fn remove(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir) -> Result<(),
 
 /// Gives an entry that was moved aside its name back, after a copy that failed.
 pub(super) fn put_back(spot: &Spot<'_>, kept_as: &OsStr) -> Result<(), Error> {
-    let renamed = (spot.pair.destination())
-        .and_then(|folder| folder.rename(kept_as, spot.destination_name));
+    let renamed =
+        (spot.pair.destination()).and_then(|folder| folder.rename(kept_as, spot.destination_name));
     renamed.map_err(|cause| Error::io(Doing::PutBack, spot.destination(), cause))
 }
 

@@ -39,6 +39,7 @@ use crate::run::Run;
 use crate::sys::{self, Dir, Kind, Links, Stat};
 use crate::tree::links::Claim;
 
+pub(crate) use backup::backup_name;
 pub(crate) use stage::{Made, is_temporary};
 
 use stage::Stage;
@@ -91,12 +92,9 @@ fn attempt<'scope>(
     spot: &Spot<'_>,
     kind: Kind,
 ) -> Result<(Action, u64), Error> {
-    match kind {
-        Kind::Folder => {}
-        _ if run.options.content == Content::HardLink || run.options.content == Content::SymbolicLink => {
-            return special::another_name(run, spot);
-        }
-        _ => {}
+    let makes_names = matches!(run.options.content, Content::HardLink | Content::SymbolicLink);
+    if makes_names && kind != Kind::Folder {
+        return special::another_name(run, spot);
     }
     match kind {
         Kind::File => file(run, helpers, spot),
@@ -171,7 +169,12 @@ fn names(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat) -> u64 {
 }
 
 /// Leaves an existing file alone. One that is only new enough still has to be one with the other copies of its source.
-fn leave(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat, existing: &Stat) -> Result<(Action, u64), Error> {
+fn leave(
+    run: &Run<'_>,
+    spot: &Spot<'_>,
+    stat: &Stat,
+    existing: &Stat,
+) -> Result<(Action, u64), Error> {
     let names = names(run, spot, stat);
     if run.options.existing != Existing::IfNewer || names < 2 || run.is_dry() {
         return Ok((Action::Skipped, 0));
@@ -221,14 +224,19 @@ fn fill<'scope>(
     if stat.size >= plan::RESERVE_FROM {
         run.working_on(|| spot.source());
     }
-    let mut stage = Stage::begin(run, spot, stat, existing)?;
+    let stage = Stage::begin(run, spot, stat, existing)?;
     let filled = if run.options.content == Content::Copy {
-        content::fill(run, helpers, spot, &Arc::new(source), stat, &mut stage)?
+        content::fill(run, helpers, spot, &Arc::new(source), stat, &stage)?
     } else {
         content::Filled::nothing(source, *stat)
     };
     if let Some(error) = filled.grew(spot) {
         run.notice(error);
+    }
+    if stage.is_stream() && run.options.cp().is_none() {
+        // A device or pipe that was written to stays what it was. It keeps no bytes to look at again.
+        stage.commit()?;
+        return Ok((Action::Copied, filled.bytes));
     }
     attrs::keep(
         run,
@@ -335,7 +343,23 @@ fn is_remote(run: &Run<'_>, spot: &Spot<'_>) -> bool {
     })
 }
 
+/// What it means that an entry could not be made: in a folder that this run made, the name can only be taken by another entry of
+/// this run.
+fn cannot_make(action: Doing, spot: &Spot<'_>, cause: std::io::Error) -> Error {
+    if cause.kind() == std::io::ErrorKind::AlreadyExists && spot.is_fresh() {
+        return Error::JustCreated {
+            from: spot.source(),
+            to: spot.destination(),
+        };
+    }
+    Error::io(action, spot.destination(), cause)
+}
+
 /// Whether trying again may help: the source settles, the network or the device recovers.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other error says that the request is wrong"
+)]
 fn is_passing(error: &Error) -> bool {
     use std::io::ErrorKind as Kind;
     match error {
@@ -350,10 +374,6 @@ fn is_passing(error: &Error) -> bool {
                     | Kind::ResourceBusy
             ) || cause.raw_os_error() == Some(sys::EIO)
         }
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "every other error says that the request is wrong"
-        )]
         _ => false,
     }
 }

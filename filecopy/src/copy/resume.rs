@@ -11,10 +11,11 @@
 //!
 //! Rule: nothing is trusted by size or time alone. The map counts only for the very source it names
 //! (device, inode, size, both times), and a range counts only when it still has the hash in the map.
+//! One process at a time writes to a partial copy: it holds a lock on it until the file has its final name.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
@@ -23,11 +24,14 @@ use crate::error::{Doing, Error};
 use crate::place::Spot;
 use crate::plan;
 use crate::run::Run;
-use crate::sys::{self, Dir, Kind, Span, Stat};
+use crate::sys::{self, Dir, Kind, Links, Span, Stat};
 
 use super::attrs;
 use super::hash::{self, Hash};
 use super::stage::Made;
+
+/// How often a partial copy that goes away under our hands is looked for again.
+const CLAIMS: u32 = 3;
 
 /// A map longer than this is not ours (bytes): it allows files of 1.4 TB at the default range.
 const MAX_MAP_LEN: u64 = 12 << 20;
@@ -86,37 +90,35 @@ impl Map {
     }
 }
 
-/// Opens the partial copy for `spot`, with what of it can be trusted, or begins one.
+/// Opens the partial copy for `spot`, with what of it can be trusted, or begins one. None when it is another's: a process that
+/// is copying to this destination now, or a user who put the file there. Such a copy is made like any other.
 pub(super) fn open(
     run: &Run<'_>,
     spot: &Spot<'_>,
     folder: &Dir,
     source: &Stat,
     mode: u32,
-) -> io::Result<(File, Map)> {
+) -> io::Result<Option<(File, Map)>> {
     let stem = blake3::hash(spot.destination_name.as_encoded_bytes()).to_hex();
     let partial_name = OsString::from(format!(".filecopy-{}.part", &stem[..16]));
     let map_name = OsString::from(format!(".filecopy-{}.map", &stem[..16]));
-    let header = header(run, source);
-    let (file, known) = match folder.open_both(&partial_name) {
-        Ok(file) if is_ours(&file) => {
-            let known = read_map(folder, &map_name, &header).unwrap_or_default();
-            let known = trusted(run, &file, source.size, known);
-            if known.is_empty() {
-                file.set_len(0)?;
-            }
-            (file, known)
-        }
-        _ => {
-            drop(folder.remove(&partial_name));
-            (
-                folder.create(&partial_name, mode & 0o700 | 0o600)?,
-                BTreeMap::new(),
-            )
-        }
+    let Some(file) = claim(folder, &partial_name, mode & 0o700 | 0o600)? else {
+        return Ok(None);
     };
+    let header = header(run, source);
+    let known = read_map(folder, &map_name, &header).unwrap_or_default();
     drop(folder.remove(&map_name));
     let mut map = folder.create(&map_name, 0o600)?;
+    if sys::stat(&file)?.owner.user != sys::stat(&map)?.owner.user {
+        // Whoever owns it may have it open, and would go on writing to it under its final name.
+        drop(folder.remove(&partial_name));
+        drop(folder.remove(&map_name));
+        return Ok(None);
+    }
+    let known = trusted(run, &file, source.size, known);
+    if known.is_empty() {
+        file.set_len(0)?;
+    }
     let mut text = header;
     for (start, hash) in &known {
         text.push_str(&line(*start, hash));
@@ -126,7 +128,7 @@ pub(super) fn open(
         file: map,
         count: known.len(),
     };
-    Ok((
+    Ok(Some((
         file,
         Map {
             partial_name,
@@ -134,7 +136,37 @@ pub(super) fn open(
             known,
             file: Mutex::new(notes),
         },
-    ))
+    )))
+}
+
+/// Opens or makes the partial copy, and locks it against other processes until it is closed. None when it cannot be had.
+fn claim(folder: &Dir, name: &OsStr, mode: u32) -> io::Result<Option<File>> {
+    for _ in 0..CLAIMS {
+        let file = match folder.open_both(name) {
+            Ok(file) if is_plain(&file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match folder.create(name, mode) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                    created => created?,
+                }
+            }
+            _ => {
+                // Something else was put there. What cannot be removed is met again, and left alone.
+                drop(folder.remove(name));
+                continue;
+            }
+        };
+        // A file system without locks has no other process that could hold one.
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Ok(None);
+        }
+        // Whoever held the lock until now may have given the file its final name.
+        let named = folder.stat(name, Links::Keep).map(|stat| stat.id);
+        if sys::stat(&file).is_ok_and(|ours| named.is_ok_and(|named| named == ours.id)) {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
 }
 
 /// With `--resume`: whether the destination has the source's content already, compared byte by byte. Its metadata is brought up to date.
@@ -194,8 +226,8 @@ fn trusted(
         .collect()
 }
 
-/// A partial copy is a regular file of this user with one name; anything else under its name was put there by somebody.
-fn is_ours(file: &File) -> bool {
+/// A partial copy is a regular file with one name; anything else under its name was put there by somebody.
+fn is_plain(file: &File) -> bool {
     sys::stat(file).is_ok_and(|stat| stat.kind == Kind::File && stat.names == 1)
 }
 
@@ -224,7 +256,7 @@ fn line(start: u64, hash: &Hash) -> String {
 }
 
 fn read_map(folder: &Dir, name: &OsStr, header: &str) -> io::Result<BTreeMap<u64, Hash>> {
-    let file = folder.open_file(name, sys::Links::Keep, false)?;
+    let file = folder.open_file(name, Links::Keep, false)?;
     let mut text = String::new();
     file.take(MAX_MAP_LEN).read_to_string(&mut text)?;
     Ok(parse_map(&text, header))

@@ -15,7 +15,7 @@ use crate::sys::{self, Dir, Kind, Links, Stat};
 use crate::tree::links::{Claim, Copied};
 
 use super::stage::temporary_name;
-use super::{Met, backup, meet, names, unless_failed};
+use super::{Met, backup, cannot_make, meet, names, unless_failed};
 
 /// Copies an entry that has no content of its own.
 pub(super) fn copy(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Error> {
@@ -110,7 +110,13 @@ fn make(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat, existing: Option<&Stat>) ->
         folder.make_special(name, stat.kind, mode, stat.device)?;
         keep_metadata(run, spot, folder, name, stat).inspect_err(|_| drop(folder.remove(name)))
     };
-    place(run, spot, replaces(run, existing), Doing::CreateSpecial, make)
+    place(
+        run,
+        spot,
+        replaces(run, existing),
+        Doing::CreateSpecial,
+        make,
+    )
 }
 
 /// Owner, mode and times of an entry that cannot be opened.
@@ -123,11 +129,16 @@ fn keep_metadata(
 ) -> io::Result<()> {
     let keeps = run.options.preserve;
     let changes_hands = keeps.owner && spot.pair.gives.get() != Some(&stat.owner);
+    let has_mode = keeps.mode && stat.kind != Kind::Symlink;
+    if has_mode && spot.pair.default_acl {
+        folder.remove_entry_acl(name)?;
+        folder.set_entry_mode(name, stat.mode)?;
+    }
     if changes_hands && run.shared.is_privileged {
         if let Err(cause) = folder.set_entry_owner(name, stat.owner) {
             run.notice_once(Doing::Owner, "owner", spot.destination(), cause);
         }
-        if keeps.mode && stat.kind != Kind::Symlink {
+        if has_mode {
             folder.set_entry_mode(name, stat.mode)?;
         }
     }
@@ -163,21 +174,31 @@ pub(super) fn link(
     };
     let opened = opened.map_err(cannot)?;
     let made = if opened.is_none() && Arc::ptr_eq(&copied.place, spot.place) {
-        place(run, spot, existing.is_some(), Doing::Create, |folder, name| {
-            folder.link(&copied.name, Links::Keep, folder, name)
-        })
+        place(
+            run,
+            spot,
+            existing.is_some(),
+            Doing::Create,
+            |folder, name| folder.link(&copied.name, Links::Keep, folder, name),
+        )
     } else {
         let holder = opened.as_ref().or(copied.root.destination.as_ref());
-        place(run, spot, existing.is_some(), Doing::Create, |folder, name| {
-            holder
-                .ok_or(io::ErrorKind::NotFound)?
-                .link(&copied.name, Links::Keep, folder, name)
-        })
+        place(
+            run,
+            spot,
+            existing.is_some(),
+            Doing::Create,
+            |folder, name| {
+                holder
+                    .ok_or(io::ErrorKind::NotFound)?
+                    .link(&copied.name, Links::Keep, folder, name)
+            },
+        )
     };
-    made.map_err(|error| match error {
-        Error::Io { cause, .. } => cannot(cause),
-        other => other,
-    })
+    match made {
+        Err(Error::Io { cause, .. }) => Err(cannot(cause)),
+        made => made,
+    }
 }
 
 /// Makes the copy a name of the source itself.
@@ -261,13 +282,7 @@ fn place(
         run.shared.in_flight.leave(ticket);
         Ok(())
     });
-    placed.map_err(|cause| match cause.kind() {
-        io::ErrorKind::AlreadyExists if spot.is_fresh() => Error::JustCreated {
-            from: spot.source(),
-            to: spot.destination(),
-        },
-        _ => Error::io(action, spot.destination(), cause),
-    })
+    placed.map_err(|cause| cannot_make(action, spot, cause))
 }
 
 fn swap_in(

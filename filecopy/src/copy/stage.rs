@@ -22,10 +22,10 @@ use crate::place::Spot;
 use crate::plan;
 use crate::run::Run;
 use crate::run::inflight::Ticket;
-use crate::sys::{self, Dir, Kind, Stat};
+use crate::sys::{self, Dir, Kind, Links, Stat};
 
-use super::{backup, inplace};
 use super::resume::{self, Map};
+use super::{backup, cannot_make, inplace};
 
 /// A file being filled.
 #[derive(Debug)]
@@ -88,13 +88,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Self, Error> {
         let wanted = wanted_mode(run, source, existing);
         let mode = creation_mode(run, spot, source, wanted);
-        let cannot_create = |cause: io::Error| match cause.kind() {
-            io::ErrorKind::AlreadyExists if spot.is_fresh() => Error::JustCreated {
-                from: spot.source(),
-                to: spot.destination(),
-            },
-            _ => Error::io(Doing::Create, spot.destination(), cause),
-        };
+        let cannot_create = |cause| cannot_make(Doing::Create, spot, cause);
         let folder = spot.pair.destination().map_err(cannot_create)?;
         let (file, how) = match run.options.cp() {
             None => open(run, spot, folder, source, existing, mode).map_err(cannot_create)?,
@@ -163,13 +157,7 @@ impl<'a> Stage<'a> {
             How::Resumable(map) => self.finish(&map),
             How::InPlace | How::Over => Ok(()),
         };
-        named.map_err(|cause| match cause.kind() {
-            io::ErrorKind::AlreadyExists if self.spot.is_fresh() => Error::JustCreated {
-                from: self.spot.source(),
-                to: self.spot.destination(),
-            },
-            _ => Error::io(Doing::Rename, self.spot.destination(), cause),
-        })
+        named.map_err(|cause| cannot_make(Doing::Rename, self.spot, cause))
     }
 
     /// Names an unnamed file.
@@ -210,6 +198,12 @@ impl<'a> Stage<'a> {
         map.remove(folder);
         Ok(())
     }
+
+    /// Whether the destination's name still leads to the file being filled. Another process may have put its own there.
+    fn has_name(&self, folder: &Dir) -> bool {
+        let named = folder.stat(self.spot.destination_name, Links::Keep);
+        named.is_ok_and(|named| sys::stat(&*self.file).is_ok_and(|ours| ours.id == named.id))
+    }
 }
 
 impl Drop for Stage<'_> {
@@ -220,7 +214,9 @@ impl Drop for Stage<'_> {
         // The copy failed and its reason is being told; that the piece is gone as well needs no second line.
         match std::mem::replace(&mut self.how, How::Over) {
             How::Direct(ticket) => {
-                drop(folder.remove(self.spot.destination_name));
+                if self.has_name(folder) {
+                    drop(folder.remove(self.spot.destination_name));
+                }
                 self.run.shared.in_flight.leave(ticket);
             }
             How::Named(name, ticket) => {
@@ -242,7 +238,7 @@ fn open(
     existing: Option<&Stat>,
     mode: u32,
 ) -> io::Result<(File, How)> {
-    let direct = || {
+    let direct = || -> io::Result<_> {
         let create = || folder.create(spot.destination_name, mode);
         let (file, ticket) =
             run.shared
@@ -254,9 +250,11 @@ fn open(
         let file = folder.open_for_writing(spot.destination_name, true)?;
         return Ok((file, How::InPlace));
     }
-    if run.options.resume == Resume::Yes && source.size >= plan::range_len(run.options) {
-        return resume::open(run, spot, folder, source, mode)
-            .map(|(file, map)| (file, How::Resumable(map)));
+    if run.options.resume == Resume::Yes
+        && source.size >= plan::range_len(run.options)
+        && let Some((file, map)) = resume::open(run, spot, folder, source, mode)?
+    {
+        return Ok((file, How::Resumable(map)));
     }
     if existing.is_none() && source.size < plan::RESERVE_FROM {
         match direct() {

@@ -63,9 +63,11 @@ impl Shared {
         let affordable =
             usize::try_from(descriptors / DESCRIPTORS_PER_WORKER).unwrap_or(usize::MAX);
         let workers = options.jobs.get().min(affordable).max(1);
-        // Two descriptors a pair, and half of what is left may wait, so that other jobs and libraries have the rest.
+        // Two descriptors a pair, and half of what is left may wait, so that other jobs and libraries have the rest. The roots and the
+        // folder just left come on top: closing that one too would make each step down a deep tree begin at the root again.
         let left = descriptors.saturating_sub(workers as u64 * DESCRIPTORS_PER_WORKER);
-        let open_budget = usize::try_from(left / 4).unwrap_or(usize::MAX);
+        let open_budget =
+            usize::try_from(left / 4).map_or(usize::MAX, |waiting| waiting.saturating_add(2));
         Self {
             buffers: Buffers::new(crate::plan::call_len(options)),
             devices: Devices::default(),

@@ -10,6 +10,9 @@ use common::clock::Clock;
 /// Longest uninterrupted wait: how soon a cancelled job is noticed.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// Steps in a second when the rate allows whole chunks in each.
+const STEPS: u64 = 100;
+
 /// Share of a second's bytes that may be moved at once after a pause.
 const BURST: u32 = 10;
 
@@ -32,14 +35,15 @@ impl Throttle {
         }
     }
 
-    /// Bytes to move between two waits: a tenth of a second's worth, whole chunks, one at least.
+    /// Bytes to move between two waits: a hundredth of a second's worth, whole chunks, one at least. Workers
+    /// take turns by steps, so long steps would starve the copies of small files.
     pub(crate) fn step(&self, chunk_len: usize, most: usize) -> usize {
         let rate = self
             .bucket
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .rate;
-        let step = usize::try_from(rate.get() / u64::from(BURST))
+        let step = usize::try_from(rate.get() / STEPS)
             .unwrap_or(most)
             .min(most);
         (step / chunk_len).max(1) * chunk_len

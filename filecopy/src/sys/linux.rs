@@ -11,8 +11,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    Access, AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Timespec, Timestamps,
-    XattrFlags,
+    Access, AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Timespec,
+    Timestamps, XattrFlags,
 };
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
@@ -80,11 +80,12 @@ impl AsFd for Dir {
 }
 
 impl Dir {
-    /// Opens a folder by a path of any length; links in it are followed.
+    /// Opens a folder by a path of any length; links in it are followed. One that may not be listed is opened all the same, to reach
+    /// what is in it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let bytes = path.as_os_str().as_bytes();
         if bytes.len() < PATH_STEP {
-            return Ok(Self(rustix::fs::openat(CWD, path, FOLDER, Mode::empty())?));
+            return Self::reach(CWD, path.as_os_str());
         }
         let mut at = if path.is_absolute() {
             Self::open(Path::new("/"))?
@@ -99,12 +100,27 @@ impl Dir {
             if !step.as_os_str().is_empty()
                 && step.as_os_str().len() + part.as_os_str().len() >= PATH_STEP
             {
-                at = at.child(step.as_os_str(), Links::Follow)?;
+                at = Self::reach(&at, step.as_os_str())?;
                 step.clear();
             }
             step.push(part);
         }
-        at.child(step.as_os_str(), Links::Follow)
+        Self::reach(&at, step.as_os_str())
+    }
+
+    fn reach(from: impl AsFd, path: &OsStr) -> io::Result<Self> {
+        match rustix::fs::openat(&from, path, FOLDER, Mode::empty()) {
+            Err(Errno::ACCESS) => {
+                let flags = FOLDER | OFlags::PATH;
+                Ok(Self(rustix::fs::openat(from, path, flags, Mode::empty())?))
+            }
+            opened => Ok(Self(opened?)),
+        }
+    }
+
+    /// The folder around this one.
+    pub(crate) fn above(&self) -> io::Result<Self> {
+        Self::reach(self, OsStr::new(".."))
     }
 
     /// Opens a folder in this one.
@@ -312,6 +328,15 @@ impl Dir {
         )?)
     }
 
+    /// Removes the access control list that a new special file received from this folder.
+    pub(crate) fn remove_entry_acl(&self, name: &OsStr) -> io::Result<()> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let entry = rustix::fs::openat(&self.0, name, flags, Mode::empty())?;
+        // What is open without access has its attributes under this name alone.
+        let proc_name = format!("/proc/self/fd/{}", entry.as_raw_fd());
+        removed(rustix::fs::removexattr(proc_name, "system.posix_acl_access"))
+    }
+
     /// Sets the times of an entry that cannot be opened.
     pub(crate) fn set_entry_times(
         &self,
@@ -330,7 +355,14 @@ impl Dir {
 
     /// Forces this folder's names to the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.0)?)
+        match rustix::fs::fsync(&self.0) {
+            // It may not be read; everything is forced then.
+            Err(Errno::BADF) => {
+                rustix::fs::sync();
+                Ok(())
+            }
+            result => Ok(result?),
+        }
     }
 
     /// Forces everything written to this folder's file system to the disk.
@@ -463,7 +495,12 @@ pub(crate) fn remove_default_acl(folder: &Dir) -> io::Result<()> {
 }
 
 fn remove_attribute(node: &impl Node, name: &str) -> io::Result<()> {
-    match rustix::fs::fremovexattr(node, name) {
+    removed(rustix::fs::fremovexattr(node, name))
+}
+
+/// An attribute that is not there is as good as removed.
+fn removed(result: Result<(), Errno>) -> io::Result<()> {
+    match result {
         Ok(()) | Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -89,6 +89,11 @@ impl Dir {
         Self::open(&self.0.join(name))
     }
 
+    /// The folder around this one.
+    pub(crate) fn above(&self) -> io::Result<Self> {
+        Self::open(&self.0.join(".."))
+    }
+
     /// What a name in this folder leads to.
     pub(crate) fn stat(&self, name: &OsStr, links: Links) -> io::Result<Stat> {
         let path = self.0.join(name);
@@ -275,6 +280,16 @@ impl Dir {
         reason = "other systems have something to do here"
     )]
     pub(crate) fn set_entry_mode(&self, _name: &OsStr, _mode: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Never called: [`Dir::has_default_acl`] says no.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "other systems have something to do here"
+    )]
+    pub(crate) fn remove_entry_acl(&self, _name: &OsStr) -> io::Result<()> {
         Ok(())
     }
 

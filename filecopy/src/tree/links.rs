@@ -90,3 +90,56 @@ impl Links {
         self.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::sys::Dir;
+
+    const ID: FileId = FileId { dev: 1, ino: 2 };
+
+    fn copied(name: &str) -> Copied {
+        let here = || Dir::open(Path::new(".")).expect("the current folder");
+        Copied {
+            root: Arc::new(Pair::new(here(), Some(here()), (1, 1), &Arc::default())),
+            place: Arc::new(Place::root(PathBuf::from("s"), PathBuf::from("d"))),
+            name: name.into(),
+        }
+    }
+
+    #[test]
+    fn a_file_is_copied_once_linked_for_its_other_names_and_then_forgotten() {
+        let links = Links::default();
+        assert!(matches!(links.claim(ID, 3), Claim::First));
+        links.settle(ID, Some(copied("a")));
+        for _ in 0..2 {
+            assert!(matches!(links.claim(ID, 3), Claim::Again(copied) if copied.name == "a"));
+        }
+        assert!(
+            links.files.lock().expect("not poisoned").is_empty(),
+            "all names met"
+        );
+    }
+
+    #[test]
+    fn after_a_failed_copy_the_next_name_is_the_first() {
+        let links = Links::default();
+        assert!(matches!(links.claim(ID, 2), Claim::First));
+        links.settle(ID, None);
+        assert!(matches!(links.claim(ID, 2), Claim::First));
+    }
+
+    #[test]
+    fn another_name_never_copies_again_while_the_first_is_under_way() {
+        let links = Links::default();
+        assert!(matches!(links.claim(ID, 2), Claim::First));
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| links.claim(ID, 2));
+            links.settle(ID, Some(copied("a")));
+            // Whichever of the two runs first, the answer is the same.
+            assert!(matches!(other.join().expect("no panic"), Claim::Again(_)));
+        });
+    }
+}

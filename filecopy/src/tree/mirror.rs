@@ -1,10 +1,11 @@
 //! `--delete`: removes what the destination has and the source has not. What the filter leaves out is left
 //! alone here as well.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::copy::is_temporary;
@@ -36,12 +37,13 @@ pub(super) fn clean(run: &Run<'_>, folder: &Folder, pair: &Arc<Pair>) {
             return ControlFlow::Continue(());
         }
         let removed = if run.is_dry() {
-            Ok(())
+            Ok(true)
         } else {
-            remove(run, destination, name)
+            remove(run, folder, destination, name)
         };
         match removed {
-            Ok(()) => run.done(&spot, Action::Removed, 0),
+            Ok(true) => run.done(&spot, Action::Removed, 0),
+            Ok(false) => {}
             Err(cause) => run.fail(Error::io(Doing::Remove, spot.destination(), cause)),
         }
         if run.progress.is_cancelled() {
@@ -78,17 +80,8 @@ fn is_extraneous(
     if !source_is_gone || is_temporary(name) {
         return false;
     }
-    if !run.options.filter.takes_all() {
-        let path = folder.place.below_root().join(name);
-        let is_folder = kind == Some(Kind::Folder);
-        if filter::is_excluded(
-            &run.options.filter,
-            folder.patterns.as_deref(),
-            &path,
-            is_folder,
-        ) {
-            return false;
-        }
+    if is_left_out(run, folder, || folder.place.below_root().join(name), kind) {
+        return false;
     }
     let log = run.shared.log;
     let is_log = |folder: &Dir| {
@@ -99,51 +92,94 @@ fn is_extraneous(
     log.is_none() || !pair.destination.as_ref().is_some_and(is_log)
 }
 
-/// Removes an entry, with all it holds when it is a folder. Goes down and up by names, so that neither the depth of the tree nor the
-/// number of descriptors bounds it.
-fn remove(run: &Run<'_>, folder: &Dir, name: &OsStr) -> io::Result<()> {
-    match folder.remove(name) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::IsADirectory | io::ErrorKind::PermissionDenied
-            ) => {}
-        result => return result,
-    }
+/// A folder on the way down while one is removed.
+#[derive(Debug)]
+struct Level {
+    name: OsString,
+    id: FileId,
+    /// Folders in it that stay.
+    kept: BTreeSet<OsString>,
+    /// Whether anything in it stays, so that it has to stay too.
+    is_kept: bool,
+}
+
+/// Removes an entry, with all it holds when it is a folder, except what the filter leaves out; tells whether it is gone. Goes down and
+/// up by names, so that neither the depth of the tree nor the number of descriptors bounds it.
+fn remove(run: &Run<'_>, around: &Folder, folder: &Dir, name: &OsStr) -> io::Result<bool> {
+    use io::ErrorKind::{IsADirectory, PermissionDenied};
+    let refused = match folder.remove(name) {
+        Err(error) if matches!(error.kind(), IsADirectory | PermissionDenied) => error,
+        result => return result.map(|()| true),
+    };
+    let mut here = match folder.child(name, Links::Keep) {
+        Err(_) if refused.kind() == PermissionDenied => return Err(refused),
+        opened => opened?,
+    };
     let top = sys::stat(folder)?.id;
-    let mut way: Vec<(OsString, FileId)> = Vec::new();
-    let mut here = folder.child(name, Links::Keep)?;
-    way.push((name.to_owned(), sys::stat(&here)?.id));
+    let mut path = around.place.below_root().join(name);
+    let mut way = vec![level(run, &here, name.to_owned())?];
     let mut buffer = ListBuffer::new();
-    while let Some((name, _)) = way.last() {
+    while let Some(level_here) = way.last_mut() {
         if run.progress.is_cancelled() {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        if let Some(below) = first_folder(&here, &mut buffer)? {
+        if let Some(below) = first_folder(run, around, &here, level_here, &path, &mut buffer)? {
             here = here.child(&below, Links::Keep)?;
-            way.push((below, sys::stat(&here)?.id));
+            path.push(&below);
+            way.push(level(run, &here, below)?);
             continue;
         }
-        let name = name.clone();
-        way.pop();
+        let Some(left) = way.pop() else { break };
+        path.pop();
         let above = here.child(OsStr::new(".."), Links::Keep)?;
-        if sys::stat(&above)?.id != way.last().map_or(top, |(_, id)| *id) {
+        if sys::stat(&above)?.id != way.last().map_or(top, |level| level.id) {
             return Err(io::Error::other(
                 "the folder was moved while it was removed",
             ));
         }
-        above.remove_folder(&name)?;
+        match (left.is_kept, way.last_mut()) {
+            (true, None) => return Ok(false),
+            (true, Some(level)) => {
+                level.is_kept = true;
+                level.kept.insert(left.name);
+            }
+            (false, _) => above.remove_folder(&left.name)?,
+        }
         here = above;
     }
-    Ok(())
+    Ok(true)
 }
 
-/// Removes what is no folder, up to the first folder, and names that.
-fn first_folder(folder: &Dir, buffer: &mut ListBuffer) -> io::Result<Option<OsString>> {
+/// A step down into an open folder, which must not be what is being copied: the source may lie in the destination.
+fn level(run: &Run<'_>, folder: &Dir, name: OsString) -> io::Result<Level> {
+    let id = sys::stat(folder)?.id;
+    let source = run.root.get().map(|root| sys::stat(&root.source)).transpose()?;
+    if source.is_some_and(|source| source.id == id) {
+        return Err(io::Error::other("the source is in it"));
+    }
+    Ok(Level { name, id, kept: BTreeSet::new(), is_kept: false })
+}
+
+/// Removes what is no folder, up to the first folder that does not stay, and names that.
+fn first_folder(
+    run: &Run<'_>,
+    around: &Folder,
+    folder: &Dir,
+    level: &mut Level,
+    path: &Path,
+    buffer: &mut ListBuffer,
+) -> io::Result<Option<OsString>> {
     let mut found = None;
     let mut failure = None;
     folder.rewind()?;
     folder.list(buffer, |name, kind| {
+        if level.kept.contains(name) {
+            return ControlFlow::Continue(());
+        }
+        if is_left_out(run, around, || path.join(name), kind) {
+            level.is_kept = true;
+            return ControlFlow::Continue(());
+        }
         let removed = if kind == Some(Kind::Folder) {
             Err(io::ErrorKind::IsADirectory.into())
         } else {
@@ -152,13 +188,30 @@ fn first_folder(folder: &Dir, buffer: &mut ListBuffer) -> io::Result<Option<OsSt
         match removed {
             Ok(()) => return ControlFlow::Continue(()),
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-                found = Some(name.to_owned())
+                found = Some(name.to_owned());
             }
             Err(error) => failure = Some(error),
         }
         ControlFlow::Break(())
     })?;
     failure.map_or(Ok(found), Err)
+}
+
+/// Whether the filter leaves an entry alone.
+fn is_left_out(
+    run: &Run<'_>,
+    around: &Folder,
+    path: impl FnOnce() -> PathBuf,
+    kind: Option<Kind>,
+) -> bool {
+    let filter = &run.options.filter;
+    !filter.takes_all()
+        && filter::is_excluded(
+            filter,
+            around.patterns.as_deref(),
+            &path(),
+            kind == Some(Kind::Folder),
+        )
 }
 
 /// Counts what [`clean`] would remove in a whole tree, and names the first few.

@@ -138,18 +138,17 @@ fn open(run: &Run<'_>, found: &Found, place: Place) -> Result<(Place, Pair), Err
             Some(folder) => folder
                 .child(&found.name, Links::Keep)
                 .map(Some)
-                .or_else(|error| match error.kind() {
-                    io::ErrorKind::NotFound if run.is_dry() => Ok(None),
-                    _ => Err(error),
+                .or_else(|error| {
+                    let is_missing = error.kind() == io::ErrorKind::NotFound;
+                    if is_missing && run.is_dry() { Ok(None) } else { Err(error) }
                 }),
             None => Ok(None),
         };
     let destination =
         destination.map_err(|cause| Error::io(Doing::OpenFolder, place.destination(), cause))?;
-    let identity = destination.as_ref().map(sys::stat).transpose();
-    let identity = identity
-        .map_err(|cause| Error::io(Doing::Stat, place.destination(), cause))?
-        .map(|stat| stat.id);
+    let met = destination.as_ref().map(sys::stat).transpose();
+    let met = met.map_err(|cause| Error::io(Doing::Stat, place.destination(), cause))?;
+    let identity = met.map(|met| met.id);
     if run.destination_root.get() == Some(&stat.id) || identity == Some(stat.id) {
         // The source leads to the destination by a way that could not be seen from outside: a mount inside it.
         if let (true, Some(folder)) = (found.is_fresh, &around.destination) {
@@ -160,9 +159,22 @@ fn open(run: &Run<'_>, found: &Found, place: Place) -> Result<(Place, Pair), Err
             to: place.destination(),
         });
     }
+    if let (false, Some(folder), Some(met)) = (found.is_fresh, &destination, met) {
+        open_up(run, folder, &met);
+    }
     let devices = (stat.id.dev, identity.map_or(0, |id| id.dev));
     let pair = run.pair(source, destination, devices);
     Ok((place.found(stat.id, identity), pair))
+}
+
+/// Lets this user write to a folder of the destination that was there before, until [`keep`] gives it its mode: where files are
+/// replaced whole, a folder that may not be written would keep even its files from being brought up to date.
+pub(crate) fn open_up(run: &Run<'_>, folder: &Dir, met: &Stat) {
+    let is_closed = met.mode & 0o300 != 0o300 && !run.shared.is_privileged;
+    if is_closed && run.options.preserve.mode && run.options.cp().is_none() && !run.is_dry() {
+        // If it is not this user's, what is in it will tell.
+        drop(sys::set_mode(folder, met.mode | 0o700));
+    }
 }
 
 /// Gives the copy of a folder that cannot be read at least the mode, owner and times of the original.
@@ -209,6 +221,13 @@ fn fill<'scope>(
         Ok(stat) => stat,
         Err(cause) => return run.fail(Error::io(Doing::Stat, spot.source(), cause)),
     };
+    // Told before what is in it, as it will be read.
+    let action = if folder.place.fresh {
+        Action::Folder
+    } else {
+        Action::Entered
+    };
+    run.done(&spot, action, 0);
     let mut folders = 0_usize;
     let is_border = run.options.mounts == Mounts::Skip
         && run
@@ -244,7 +263,6 @@ fn fill<'scope>(
     {
         run.fail(error);
     }
-    run.done(&spot, Action::Folder, 0);
     if folder.place.depth > 0 && run.is_short_of_descriptors() {
         folder.close();
     }

@@ -1,10 +1,12 @@
 //! Where copies are made: a fresh file system in memory, or without root a temporary folder, with a warning.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
-use harness::{Command, FsKind, LoopFs, Sandbox, is_root};
+use harness::{FsKind, LoopFs, Sandbox, is_root};
 use rustix::fs::{OFlags, statvfs, syncfs};
+
+use crate::child::this_program;
 
 /// A place that holds one source and any number of copies.
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl Arena {
 pub(crate) fn have_memory_at_hand(len: u64) {
     // In the page cache, and in the image that is itself in memory; but half of what is free is for others.
     let wanted = (2 * len).min(available_memory() / 2);
-    Command::new(env::current_exe().expect("a running program has a file"))
+    this_program()
         .args(["--touch", &wanted.to_string()])
         .run()
         .succeeds();

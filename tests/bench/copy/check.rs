@@ -3,10 +3,12 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::{env, str};
+use std::str;
 
+use harness::RUN_LIMIT;
 use harness::tree::{Aspect, Aspects, diff, snapshot};
-use harness::{Command, RUN_LIMIT};
+
+use crate::child::this_program;
 
 /// Every aspect, with the word for it.
 const WORDS: [(Aspect, &str); 10] = [
@@ -52,7 +54,7 @@ pub(crate) fn lost(source: &Path, copies: &[PathBuf], kept: &[Aspect]) -> Vec<Ve
     if copies.is_empty() {
         return Vec::new();
     }
-    let output = Command::new(env::current_exe().expect("a running program has a file"))
+    let output = this_program()
         .arg("--compare")
         .arg(source)
         .args(copies)

@@ -19,6 +19,7 @@
 
 mod arena;
 mod check;
+mod child;
 mod race;
 mod report;
 mod rows;
@@ -112,8 +113,13 @@ fn main() -> ExitCode {
             results.push(result);
         }
     }
+    let least_rss = report::least_rss();
+    println!(
+        "\nleast memory that could be seen: {} MiB",
+        report::mib(least_rss)
+    );
     if let Some(path) = &options.json {
-        let json = report::json(&machine, &contestants, &results);
+        let json = report::json(&machine, least_rss, &contestants, &results);
         if let Err(error) = fs::write(path, json) {
             panic!("write {}: {error}", path.display());
         }

@@ -1,13 +1,14 @@
 //! Runs one row: everyone in turns, round after round, each to a new name.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{env, fs};
 
 use harness::{Command, RUN_LIMIT, Stopwatch, Usage};
 
 use crate::arena::{self, Arena, Room};
 use crate::check;
+use crate::child::this_program;
 use crate::report::{RowResult, Standing};
 use crate::rows::{Row, Sizes};
 use crate::tools::{Contestants, Shape, Tool};
@@ -83,7 +84,7 @@ impl Course<'_> {
     fn lay(&mut self) {
         let before = self.arena.room();
         self.source = self.arena.join("source");
-        Command::new(env::current_exe().expect("a running program has a file"))
+        this_program()
             .args(self.sizes.as_args())
             .args(["--make", &self.row.id(), "--at"])
             .arg(&self.source)

@@ -17,8 +17,6 @@ pub(crate) struct Machine {
     processor: String,
     cores: usize,
     kernel: String,
-    /// Peak memory of a program that does nothing, in bytes: the least that the columns can show.
-    least_rss: u64,
 }
 
 impl Machine {
@@ -32,24 +30,21 @@ impl Machine {
             processor: model.map_or("unknown", |(_, model)| model).to_owned(),
             cores: available_parallelism().map_or(1, usize::from),
             kernel: kernel.trim().to_owned(),
-            least_rss: Command::new("true").measure().peak_rss,
         }
     }
 }
 
 impl Display for Machine {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "machine: {}, {} cores, Linux {}",
-            self.processor, self.cores, self.kernel
-        )?;
-        writeln!(
-            f,
-            "least memory that can be seen: {} MiB",
-            mib(self.least_rss)
-        )
+        let (processor, cores, kernel) = (&self.processor, self.cores, &self.kernel);
+        writeln!(f, "machine: {processor}, {cores} cores, Linux {kernel}")
     }
+}
+
+/// Peak memory of a program that does nothing, in bytes: the least that the columns can show. To be asked at the end,
+/// when this program is at its own largest.
+pub(crate) fn least_rss() -> u64 {
+    Command::new("true").measure().peak_rss
 }
 
 /// How one tool did in a row.
@@ -142,7 +137,12 @@ impl Display for RowResult {
 }
 
 /// Everything, for machines to read.
-pub(crate) fn json(machine: &Machine, contestants: &Contestants, results: &[RowResult]) -> String {
+pub(crate) fn json(
+    machine: &Machine,
+    least_rss: u64,
+    contestants: &Contestants,
+    results: &[RowResult],
+) -> String {
     let versions: serde_json::Map<String, Value> = contestants
         .versions()
         .map(|(name, version)| (name.to_owned(), version.into()))
@@ -153,8 +153,8 @@ pub(crate) fn json(machine: &Machine, contestants: &Contestants, results: &[RowR
             "processor": machine.processor,
             "cores": machine.cores,
             "kernel": machine.kernel,
-            "least_rss_bytes": machine.least_rss,
         },
+        "least_rss_bytes": least_rss,
         "versions": versions,
         "rows": rows,
     });
@@ -199,7 +199,7 @@ fn peak_rss(standing: &Standing) -> u64 {
 }
 
 /// With one decimal.
-fn mib(bytes: u64) -> String {
+pub(crate) fn mib(bytes: u64) -> String {
     let tenths = bytes * 10 / (1 << 20);
     format!("{}.{}", tenths / 10, tenths % 10)
 }

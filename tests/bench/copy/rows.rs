@@ -149,8 +149,8 @@ impl Row {
         match self {
             Self::Memory => 1,
             _ if is_quick => 3,
-            Self::Small | Self::Tree => 5,
-            Self::Sparse | Self::Eight | Self::Original => 7,
+            Self::Small | Self::Tree | Self::Sparse => 5,
+            Self::Eight | Self::Original => 7,
             Self::Big | Self::Fsync | Self::ReflinkBtrfs | Self::ReflinkXfs => 11,
         }
     }

@@ -209,13 +209,9 @@ impl Found {
             }
         };
         let output = Command::new(&program).arg("--version").run();
-        let version = output
-            .stdout_text()
-            .lines()
-            .next()
-            .unwrap_or("unknown")
-            .trim()
-            .to_owned();
+        // fcp answers on the other stream.
+        let said = [output.stdout_text(), output.stderr_text()].concat();
+        let version = said.lines().next().unwrap_or("unknown").trim().to_owned();
         Some(Self {
             tool,
             program,

@@ -44,22 +44,41 @@ fn question(destination: &Path, obstacle: Obstacle) -> String {
     match obstacle {
         Obstacle::None => format!("cp: overwrite {name}? "),
         Obstacle::Removed { mode } => {
-            format!("cp: replace {name}, overriding mode {mode:04o} ({})? ", letters(mode))
+            format!(
+                "cp: replace {name}, overriding mode {mode:04o} ({})? ",
+                letters(mode)
+            )
         }
         Obstacle::Unwritable { mode } => {
-            format!("cp: unwritable {name} (mode {mode:04o}, {}); try anyway? ", letters(mode))
+            format!(
+                "cp: unwritable {name} (mode {mode:04o}, {}); try anyway? ",
+                letters(mode)
+            )
         }
     }
 }
 
 /// Permission bits as `ls` shows them: `rw-r--r--`.
 fn letters(mode: u32) -> String {
-    let special = [(0o4000, 0o100, 's', 'S'), (0o2000, 0o010, 's', 'S'), (0o1000, 0o001, 't', 'T')];
+    let special = [
+        (0o4000, 0o100, 's', 'S'),
+        (0o2000, 0o010, 's', 'S'),
+        (0o1000, 0o001, 't', 'T'),
+    ];
     let letter = |at: u32| {
         let bit = 1 << (8 - at);
         let is_set = mode & bit != 0;
-        match special.iter().find(|(power, place, ..)| *place == bit && mode & power != 0) {
-            Some((.., with, without)) => if is_set { *with } else { *without },
+        match special
+            .iter()
+            .find(|(power, place, ..)| *place == bit && mode & power != 0)
+        {
+            Some((.., with, without)) => {
+                if is_set {
+                    *with
+                } else {
+                    *without
+                }
+            }
             None if is_set => ['r', 'w', 'x'][at as usize % 3],
             None => '-',
         }
@@ -75,9 +94,18 @@ mod tests {
     fn questions_are_cps() {
         let rows = [
             (Obstacle::None, "cp: overwrite 'd'? "),
-            (Obstacle::Removed { mode: 0o444 }, "cp: replace 'd', overriding mode 0444 (r--r--r--)? "),
-            (Obstacle::Unwritable { mode: 0o4511 }, "cp: unwritable 'd' (mode 4511, r-s--x--x); try anyway? "),
-            (Obstacle::Unwritable { mode: 0o1602 }, "cp: unwritable 'd' (mode 1602, rw-----wT); try anyway? "),
+            (
+                Obstacle::Removed { mode: 0o444 },
+                "cp: replace 'd', overriding mode 0444 (r--r--r--)? ",
+            ),
+            (
+                Obstacle::Unwritable { mode: 0o4511 },
+                "cp: unwritable 'd' (mode 4511, r-s--x--x); try anyway? ",
+            ),
+            (
+                Obstacle::Unwritable { mode: 0o1602 },
+                "cp: unwritable 'd' (mode 1602, rw-----wT); try anyway? ",
+            ),
         ];
         for (obstacle, expected) in rows {
             assert_eq!(question(Path::new("d"), obstacle), expected);

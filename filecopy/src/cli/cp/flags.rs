@@ -118,12 +118,19 @@ pub(super) fn split(args: impl IntoIterator<Item = OsString>) -> Result<Vec<Item
     let mut items = Vec::new();
     while let Some(arg) = args.next(&mut cursor) {
         if arg.is_escape() {
-            items.extend(args.remaining(&mut cursor).map(|operand| Item::Operand(operand.to_owned())));
+            items.extend(
+                args.remaining(&mut cursor)
+                    .map(|operand| Item::Operand(operand.to_owned())),
+            );
         } else if let Some((name, value)) = arg.to_long() {
-            let name = name.map_err(|raw| Usage::of(format!("unrecognized option '--{}'", raw.display())))?;
+            let name = name
+                .map_err(|raw| Usage::of(format!("unrecognized option '--{}'", raw.display())))?;
             let spec = long(name)?;
             let value = value.map(OsStr::to_owned);
-            items.push(Item::Option(spec.flag, long_value(spec, value, || next(&args, &mut cursor))?));
+            items.push(Item::Option(
+                spec.flag,
+                long_value(spec, value, || next(&args, &mut cursor))?,
+            ));
         } else if let Some(mut bundle) = arg.to_short() {
             while let Some(letter) = bundle.next_flag() {
                 items.push(short(letter, &mut bundle, || next(&args, &mut cursor))?);
@@ -141,7 +148,11 @@ fn next(args: &RawArgs, cursor: &mut clap_lex::ArgCursor) -> Option<OsString> {
 
 /// The option with this name, or the only one whose name begins so.
 fn long(name: &str) -> Result<&'static Spec, Usage> {
-    let named = || SPECS.iter().filter_map(|spec| spec.long.map(|long| (spec, long)));
+    let named = || {
+        SPECS
+            .iter()
+            .filter_map(|spec| spec.long.map(|long| (spec, long)))
+    };
     if let Some((spec, _)) = named().find(|(_, long)| *long == name) {
         return Ok(spec);
     }
@@ -150,8 +161,13 @@ fn long(name: &str) -> Result<&'static Spec, Usage> {
         [] => Err(Usage::of(format!("unrecognized option '--{name}'"))),
         [(spec, _)] => Ok(spec),
         several => {
-            let names: String = several.iter().map(|(_, long)| format!(" '--{long}'")).collect();
-            Err(Usage::of(format!("option '--{name}' is ambiguous; possibilities:{names}")))
+            let names: String = several
+                .iter()
+                .map(|(_, long)| format!(" '--{long}'"))
+                .collect();
+            Err(Usage::of(format!(
+                "option '--{name}' is ambiguous; possibilities:{names}"
+            )))
         }
     }
 }
@@ -163,7 +179,9 @@ fn long_value(
 ) -> Result<Option<OsString>, Usage> {
     let name = spec.long.unwrap_or_default();
     match (spec.value, attached) {
-        (Value::None, Some(_)) => Err(Usage::of(format!("option '--{name}' doesn't allow an argument"))),
+        (Value::None, Some(_)) => Err(Usage::of(format!(
+            "option '--{name}' doesn't allow an argument"
+        ))),
         (Value::Required(_), None) => match next() {
             None => Err(Usage::of(format!("option '--{name}' requires an argument"))),
             some => Ok(some),
@@ -177,14 +195,19 @@ fn short(
     bundle: &mut ShortFlags<'_>,
     next: impl FnOnce() -> Option<OsString>,
 ) -> Result<Item, Usage> {
-    let letter = letter.map_err(|raw| Usage::of(format!("invalid option -- '{}'", raw.display())))?;
+    let letter =
+        letter.map_err(|raw| Usage::of(format!("invalid option -- '{}'", raw.display())))?;
     let Some(spec) = SPECS.iter().find(|spec| spec.short.contains(&letter)) else {
         return Err(Usage::of(format!("invalid option -- '{letter}'")));
     };
     let value = match spec.value {
         Value::None | Value::Optional(_) => None,
         Value::Required(_) => match bundle.next_value_os().map(OsStr::to_owned).or_else(next) {
-            None => return Err(Usage::of(format!("option requires an argument -- '{letter}'"))),
+            None => {
+                return Err(Usage::of(format!(
+                    "option requires an argument -- '{letter}'"
+                )));
+            }
             some => some,
         },
     };
@@ -213,9 +236,21 @@ mod tests {
             ("long", "--archive a", "Archive a"),
             ("shortened", "--rem a", "RemoveDestination a"),
             ("optional value, short", "-bp a", "Backup Preserve a"),
-            ("shorter name that is whole", "--no-preserve=mode --preserve a", "NoPreserve=mode Preserve a"),
-            ("optional value", "--backup=t --backup a", "Backup=t Backup a"),
-            ("optional value is never the next argument", "--backup t", "Backup t"),
+            (
+                "shorter name that is whole",
+                "--no-preserve=mode --preserve a",
+                "NoPreserve=mode Preserve a",
+            ),
+            (
+                "optional value",
+                "--backup=t --backup a",
+                "Backup=t Backup a",
+            ),
+            (
+                "optional value is never the next argument",
+                "--backup t",
+                "Backup t",
+            ),
             ("required value apart", "--sparse never a", "Sparse=never a"),
             ("empty value", "--suffix= a", "Suffix= a"),
             ("after --", "-R -- -R --archive", "Recursive -R --archive"),
@@ -237,9 +272,21 @@ mod tests {
                 "--no",
                 "option '--no' is ambiguous; possibilities: '--no-clobber' '--no-dereference' '--no-preserve' '--no-target-directory'",
             ),
-            ("value for none", "--link=3", "option '--link' doesn't allow an argument"),
-            ("no value", "--suffix", "option '--suffix' requires an argument"),
-            ("no value, short", "-t", "option requires an argument -- 't'"),
+            (
+                "value for none",
+                "--link=3",
+                "option '--link' doesn't allow an argument",
+            ),
+            (
+                "no value",
+                "--suffix",
+                "option '--suffix' requires an argument",
+            ),
+            (
+                "no value, short",
+                "-t",
+                "option requires an argument -- 't'",
+            ),
         ];
         for (name, line, expected) in rows {
             assert_eq!(shown(line), Err(expected.to_owned()), "{name}");
@@ -252,7 +299,11 @@ mod tests {
         use std::os::unix::ffi::OsStringExt as _;
 
         let raw = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-        let items = split([raw(b"-S\xff"), raw(b"--target-directory=\xfe"), raw(b"\xfd")]);
+        let items = split([
+            raw(b"-S\xff"),
+            raw(b"--target-directory=\xfe"),
+            raw(b"\xfd"),
+        ]);
         let expected = vec![
             Item::Option(Flag::Suffix, Some(raw(b"\xff"))),
             Item::Option(Flag::TargetDirectory, Some(raw(b"\xfe"))),
@@ -265,7 +316,12 @@ mod tests {
     fn no_spelling_is_given_twice() {
         let mut spellings: Vec<String> = SPECS
             .iter()
-            .flat_map(|spec| spec.short.iter().map(char::to_string).chain(spec.long.map(str::to_owned)))
+            .flat_map(|spec| {
+                spec.short
+                    .iter()
+                    .map(char::to_string)
+                    .chain(spec.long.map(str::to_owned))
+            })
             .collect();
         let all = spellings.len();
         spellings.sort_unstable();
@@ -274,7 +330,8 @@ mod tests {
     }
 
     fn shown(line: &str) -> Result<String, String> {
-        let items = split(line.split_whitespace().map(OsString::from)).map_err(|usage| usage.to_string())?;
+        let items = split(line.split_whitespace().map(OsString::from))
+            .map_err(|usage| usage.to_string())?;
         let shown = items.iter().map(|item| match item {
             Item::Option(flag, None) => format!("{flag:?}"),
             Item::Option(flag, Some(value)) => format!("{flag:?}={}", value.display()),

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 
 use common::quote;
 use filecopy::config::{
-    Backup, Content, Detail, Existing, Follow, Mounts, Options, Preserve, Reflink, Replace, Sparse, Special,
+    AttributeErrors, Backup, Content, CpRules, Dangling, Detail, Existing, Folders, Follow, Mounts,
+    NewMode, Options, Preserve, Reflink, Replace, Rules, Sparse, Special,
 };
 use filecopy::engine::Target;
 
@@ -36,18 +37,8 @@ pub(super) struct Request {
     pub(super) destination: PathBuf,
     pub(super) target: Target,
     pub(super) options: Options,
-    /// What becomes of folders among the sources.
-    pub(super) folders: Folders,
-    /// The mode of what is made.
-    pub(super) permissions: Permissions,
-    /// How hard extended attributes are tried.
-    pub(super) xattr: Xattr,
-    /// Whether somebody is asked before a file is replaced (`-i`).
-    pub(super) asks: bool,
     /// Whether a source keeps its whole name below the destination (`--parents`).
     pub(super) names: Names,
-    /// Whether `-v` was given.
-    pub(super) verbosity: Verbosity,
     /// Things asked for that are not done, to be told before copying.
     pub(super) warnings: Vec<&'static str>,
 }
@@ -61,46 +52,6 @@ pub(super) enum Names {
     Whole,
 }
 
-/// What becomes of folders among the sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Folders {
-    /// They are copied with what is in them (`-R`).
-    Copy,
-    /// They are left out, and that is an error.
-    Omit,
-}
-
-/// The mode of a new file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Permissions {
-    /// Its source's, whatever the umask.
-    Kept,
-    /// Its source's, as far as the umask lets it.
-    Masked,
-    /// What any new file gets (`--no-preserve=mode`).
-    Plain,
-}
-
-/// How hard extended attributes are tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Xattr {
-    /// Not at all.
-    No,
-    /// Failures are not told (`--archive`).
-    Quietly,
-    /// Failures are told, but not counted (`--preserve=all`).
-    Told,
-    /// A failure makes the copy fail (`--preserve=xattr`).
-    Required,
-}
-
-/// Whether each entry is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verbosity {
-    Silent,
-    Verbose,
-}
-
 /// What the environment may say.
 #[derive(Debug, Default)]
 pub(super) struct Environment {
@@ -108,10 +59,15 @@ pub(super) struct Environment {
     pub(super) version_control: Option<OsString>,
     /// `SIMPLE_BACKUP_SUFFIX`.
     pub(super) backup_suffix: Option<OsString>,
+    /// Whether `POSIXLY_CORRECT` is there.
+    pub(super) posixly_correct: bool,
 }
 
 /// Reads the arguments after the program's name.
-pub(super) fn read(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> Result<Asked, Usage> {
+pub(super) fn read(
+    args: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+) -> Result<Asked, Usage> {
     let mut flags = Flags::default();
     let mut operands = Vec::new();
     for item in split(args)? {
@@ -129,20 +85,22 @@ pub(super) fn read(args: impl IntoIterator<Item = OsString>, environment: &Envir
         sources,
         destination,
         target,
-        folders: if flags.recursive { Folders::Copy } else { Folders::Omit },
-        permissions: flags.permissions,
-        xattr: flags.xattr,
-        asks: flags.clobber == Some(Clobber::Ask),
-        names: if flags.parents { Names::Whole } else { Names::Last },
-        verbosity: flags.verbosity,
+        names: if flags.parents {
+            Names::Whole
+        } else {
+            Names::Last
+        },
         warnings: std::mem::take(&mut flags.warnings),
-        options: flags.options(backup),
+        options: flags.options(backup, environment),
     })))
 }
 
 /// The options seen so far; a later one overrides an earlier one here.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "switches of a command line, independent of one another")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a command line, independent of one another"
+)]
 struct Flags {
     attributes_only: bool,
     copy_contents: bool,
@@ -154,6 +112,7 @@ struct Flags {
     remove_destination: bool,
     strip_slashes: bool,
     symbolic_link: bool,
+    verbose: bool,
     no_target_directory: bool,
     /// `--backup`, and its value.
     backup: Option<Option<OsString>>,
@@ -164,14 +123,11 @@ struct Flags {
     /// None: decided by `update`.
     clobber: Option<Clobber>,
     update: Existing,
-    permissions: Permissions,
-    owner: bool,
-    times: bool,
-    links: bool,
-    xattr: Xattr,
+    preserve: Preserve,
+    new_mode: NewMode,
+    attributes: AttributeErrors,
     reflink: Reflink,
     sparse: Sparse,
-    verbosity: Verbosity,
     warnings: Vec<&'static str>,
 }
 
@@ -195,6 +151,7 @@ impl Default for Flags {
             remove_destination: false,
             strip_slashes: false,
             symbolic_link: false,
+            verbose: false,
             no_target_directory: false,
             backup: None,
             suffix: None,
@@ -202,14 +159,11 @@ impl Default for Flags {
             follow: None,
             clobber: None,
             update: Existing::Overwrite,
-            permissions: Permissions::Masked,
-            owner: false,
-            times: false,
-            links: false,
-            xattr: Xattr::No,
+            preserve: Preserve::NONE,
+            new_mode: NewMode::Masked,
+            attributes: AttributeErrors::Silent,
             reflink: Reflink::Auto,
             sparse: Sparse::Auto,
-            verbosity: Verbosity::Silent,
             warnings: Vec::new(),
         }
     }
@@ -222,8 +176,8 @@ impl Flags {
             Flag::AttributesOnly => self.attributes_only = true,
             Flag::Backup => self.backup = Some(value),
             Flag::CopyContents => self.copy_contents = true,
-            Flag::LinksAsLinks => (self.links, self.follow) = (true, Some(Follow::Never)),
-            Flag::Debug | Flag::Verbose => self.verbosity = Verbosity::Verbose,
+            Flag::LinksAsLinks => (self.preserve.links, self.follow) = (true, Some(Follow::Never)),
+            Flag::Debug | Flag::Verbose => self.verbose = true,
             Flag::Force => self.force = true,
             Flag::Interactive => self.clobber = Some(Clobber::Ask),
             Flag::FollowSources => self.follow = Some(Follow::Sources),
@@ -231,22 +185,38 @@ impl Flags {
             Flag::FollowAll => self.follow = Some(Follow::Always),
             Flag::NoClobber => self.clobber = Some(Clobber::Never),
             Flag::FollowNone => self.follow = Some(Follow::Never),
-            Flag::Preserve => self.preserve(value.as_deref().unwrap_or(OsStr::new(PRESERVED)), "--preserve", true)?,
-            Flag::NoPreserve => self.preserve(&value.unwrap_or_default(), "--no-preserve", false)?,
+            Flag::Preserve => self.preserve(
+                &value.unwrap_or_else(|| PRESERVED.into()),
+                "--preserve",
+                true,
+            )?,
+            Flag::NoPreserve => {
+                self.preserve(&value.unwrap_or_default(), "--no-preserve", false)?
+            }
             Flag::Parents => self.parents = true,
             Flag::Recursive => self.recursive = true,
-            Flag::Reflink => self.reflink = value.map_or(Ok(Reflink::Always), |word| choose(&word, "--reflink", REFLINK))?,
+            Flag::Reflink => {
+                self.reflink = value.map_or(Ok(Reflink::Always), |word| {
+                    choose(&word, "--reflink", REFLINK)
+                })?
+            }
             Flag::RemoveDestination => self.remove_destination = true,
             Flag::Sparse => self.sparse = choose(&value.unwrap_or_default(), "--sparse", SPARSE)?,
             Flag::StripTrailingSlashes => self.strip_slashes = true,
             Flag::SymbolicLink => self.symbolic_link = true,
-            Flag::Suffix => (self.suffix, self.backup) = (value, Some(self.backup.take().flatten())),
+            Flag::Suffix => {
+                (self.suffix, self.backup) = (value, Some(self.backup.take().flatten()))
+            }
             Flag::TargetDirectory if self.target_directory.is_some() => {
                 return Err(Usage::plain("multiple target directories specified"));
             }
             Flag::TargetDirectory => self.target_directory = value,
             Flag::NoTargetDirectory => self.no_target_directory = true,
-            Flag::Update => self.update = value.map_or(Ok(Existing::IfNewer), |word| choose(&word, "--update", UPDATE))?,
+            Flag::Update => {
+                self.update = value.map_or(Ok(Existing::IfNewer), |word| {
+                    choose(&word, "--update", UPDATE)
+                })?
+            }
             Flag::OneFileSystem => self.one_file_system = true,
             Flag::Context if value.is_some() => self.warnings.push(NO_CONTEXT),
             Flag::Context | Flag::Help | Flag::Version => {}
@@ -255,11 +225,11 @@ impl Flags {
     }
 
     fn archive(&mut self) {
-        (self.recursive, self.links, self.follow) = (true, true, Some(Follow::Never));
-        (self.permissions, self.owner, self.times) = (Permissions::Kept, true, true);
-        if self.xattr != Xattr::Required {
-            self.xattr = Xattr::Quietly;
+        (self.recursive, self.follow) = (true, Some(Follow::Never));
+        if self.attributes != AttributeErrors::Fatal {
+            self.attributes = AttributeErrors::Silent;
         }
+        self.preserve = Preserve::ALL;
     }
 
     /// Each word of `--preserve` or `--no-preserve` in turn.
@@ -267,24 +237,35 @@ impl Flags {
         for word in list(words) {
             let attribute = choose(word, what, ATTRIBUTES)?;
             let is = |one| attribute == one || attribute == Attribute::All;
+            if attribute == Attribute::Context && keep {
+                return Err(Usage::plain(CONTEXT_NEEDS_SELINUX));
+            }
             if is(Attribute::Mode) {
-                self.permissions = if keep { Permissions::Kept } else { Permissions::Plain };
+                self.preserve.mode = keep;
+                // Not even what a new file has of its source without being asked.
+                self.new_mode = if keep {
+                    NewMode::Masked
+                } else {
+                    NewMode::Plain
+                };
             }
             if is(Attribute::Timestamps) {
-                self.times = keep;
+                self.preserve.times = keep;
             }
             if is(Attribute::Ownership) {
-                self.owner = keep;
+                self.preserve.owner = keep;
             }
             if is(Attribute::Links) {
-                self.links = keep;
+                self.preserve.links = keep;
             }
-            match (attribute, keep, self.xattr) {
-                (Attribute::Context, true, _) => return Err(Usage::plain(CONTEXT_NEEDS_SELINUX)),
-                (Attribute::Xattr, true, _) => self.xattr = Xattr::Required,
-                (Attribute::All, true, Xattr::No) => self.xattr = Xattr::Told,
-                (Attribute::Xattr | Attribute::All, false, _) => self.xattr = Xattr::No,
-                _ => {}
+            if is(Attribute::Xattr) {
+                self.attributes = match (attribute, self.attributes) {
+                    _ if !keep => AttributeErrors::Silent,
+                    (Attribute::Xattr, _) | (_, AttributeErrors::Fatal) => AttributeErrors::Fatal,
+                    _ if self.preserve.xattr => self.attributes,
+                    _ => AttributeErrors::Told,
+                };
+                self.preserve.xattr = keep;
             }
         }
         Ok(())
@@ -299,7 +280,9 @@ impl Flags {
         } else if self.reflink == Reflink::Always && self.sparse != Sparse::Auto {
             "--reflink can be used only with --sparse=auto"
         } else if self.target_directory.is_some() && self.no_target_directory {
-            return Err(Usage::plain("cannot combine --target-directory (-t) and --no-target-directory (-T)"));
+            return Err(Usage::plain(
+                "cannot combine --target-directory (-t) and --no-target-directory (-T)",
+            ));
         } else if self.parents && self.no_target_directory {
             "with --parents, the destination must be a directory"
         } else {
@@ -310,7 +293,9 @@ impl Flags {
 
     /// The kind of backup: the option's value, else the environment's, else simple unless there are numbered ones.
     fn backup(&self, environment: &Environment) -> Result<Backup, Usage> {
-        let Some(control) = &self.backup else { return Ok(Backup::None) };
+        let Some(control) = &self.backup else {
+            return Ok(Backup::None);
+        };
         let method = match (control, &environment.version_control) {
             (Some(word), _) if !word.is_empty() => choose(word, "backup type", CONTROL)?,
             (None, Some(word)) if !word.is_empty() => choose(word, "$VERSION_CONTROL", CONTROL)?,
@@ -318,7 +303,8 @@ impl Flags {
         };
         // A suffix that would lead into another folder is not one.
         let suffix = self.suffix.as_ref().or(environment.backup_suffix.as_ref());
-        let suffix = suffix.filter(|text| !text.is_empty() && !text.as_encoded_bytes().contains(&b'/'));
+        let suffix =
+            suffix.filter(|text| !text.is_empty() && !text.as_encoded_bytes().contains(&b'/'));
         let suffix = suffix.cloned().unwrap_or_else(|| "~".into());
         Ok(match method {
             Method::None => Backup::None,
@@ -329,12 +315,22 @@ impl Flags {
     }
 
     /// Which operands are sources, and what the destination is.
-    fn operands(&self, mut operands: Vec<OsString>) -> Result<(Vec<PathBuf>, PathBuf, Target), Usage> {
-        let needed = if self.target_directory.is_some() { 1 } else { 2 };
+    fn operands(
+        &self,
+        mut operands: Vec<OsString>,
+    ) -> Result<(Vec<PathBuf>, PathBuf, Target), Usage> {
+        let needed = if self.target_directory.is_some() {
+            1
+        } else {
+            2
+        };
         match operands.as_slice() {
             [] => return Err(Usage::of("missing file operand")),
             [one] if needed == 2 => {
-                return Err(Usage::of(format!("missing destination file operand after {}", quote::always(one))));
+                return Err(Usage::of(format!(
+                    "missing destination file operand after {}",
+                    quote::always(one)
+                )));
             }
             [_, _, extra, ..] if self.no_target_directory => {
                 return Err(Usage::of(format!("extra operand {}", quote::always(extra))));
@@ -346,27 +342,36 @@ impl Flags {
             None if self.no_target_directory => (operands.pop().unwrap_or_default(), Target::Name),
             None => (operands.pop().unwrap_or_default(), Target::Infer),
         };
-        let sources = operands.into_iter().map(|source| if self.strip_slashes { stripped(source) } else { source.into() });
+        let sources = operands.into_iter().map(|source| {
+            if self.strip_slashes {
+                stripped(source)
+            } else {
+                source.into()
+            }
+        });
         Ok((sources.collect(), destination.into(), target))
     }
 
-    fn options(&self, backup: Backup) -> Options {
+    fn options(&self, backup: Backup, environment: &Environment) -> Options {
         let default = Options::default();
         // What is told or asked in an order has to happen in it.
-        let one_by_one = self.verbosity == Verbosity::Verbose || self.clobber == Some(Clobber::Ask);
+        let one_by_one = self.verbose || self.clobber == Some(Clobber::Ask);
         Options {
-            jobs: if one_by_one { NonZeroUsize::MIN } else { default.jobs },
-            follow: self.follow.unwrap_or(if self.recursive && !self.hard_link { Follow::Never } else { Follow::Always }),
-            preserve: Preserve {
-                mode: self.permissions == Permissions::Kept,
-                owner: self.owner,
-                times: self.times,
-                links: self.links,
-                xattr: self.xattr != Xattr::No,
+            jobs: if one_by_one {
+                NonZeroUsize::MIN
+            } else {
+                default.jobs
             },
+            follow: self.follow.unwrap_or(if self.recursive && !self.hard_link {
+                Follow::Never
+            } else {
+                Follow::Always
+            }),
+            preserve: self.preserve,
             existing: match self.clobber {
                 Some(Clobber::Never) => Existing::Keep,
-                _ => self.update,
+                Some(Clobber::Ask) => Existing::Ask,
+                None => self.update,
             },
             replace: if self.remove_destination {
                 Replace::Remove
@@ -385,11 +390,37 @@ impl Flags {
             } else {
                 Content::Copy
             },
-            special: if self.recursive && !self.copy_contents { Special::Recreate } else { Special::Contents },
+            special: if self.recursive && !self.copy_contents {
+                Special::Recreate
+            } else {
+                Special::Contents
+            },
             reflink: self.reflink,
             sparse: self.sparse,
-            mounts: if self.one_file_system { Mounts::Skip } else { Mounts::Enter },
-            detail: if self.verbosity == Verbosity::Verbose { Detail::Entries } else { Detail::Job },
+            mounts: if self.one_file_system {
+                Mounts::Skip
+            } else {
+                Mounts::Enter
+            },
+            detail: if self.verbose {
+                Detail::Entries
+            } else {
+                Detail::Job
+            },
+            rules: Rules::Cp(CpRules {
+                folders: if self.recursive {
+                    Folders::Copy
+                } else {
+                    Folders::Omit
+                },
+                new_mode: self.new_mode,
+                dangling: if environment.posixly_correct {
+                    Dangling::Create
+                } else {
+                    Dangling::Refuse
+                },
+                attributes: self.attributes,
+            }),
             ..default
         }
     }
@@ -410,13 +441,16 @@ fn stripped(source: OsString) -> PathBuf {
 /// The name without its last slashes, where a system has another separator as well.
 #[cfg(not(unix))]
 fn stripped(source: OsString) -> PathBuf {
-    source.into_string().map_or_else(PathBuf::from, |text| text.trim_end_matches(['/', '\\']).into())
+    source.into_string().map_or_else(PathBuf::from, |text| {
+        text.trim_end_matches(['/', '\\']).into()
+    })
 }
 
 /// What `-p` and a bare `--preserve` keep.
 const PRESERVED: &str = "mode,ownership,timestamps";
 
-const CONTEXT_NEEDS_SELINUX: &str = "cannot preserve security context without an SELinux-enabled kernel";
+const CONTEXT_NEEDS_SELINUX: &str =
+    "cannot preserve security context without an SELinux-enabled kernel";
 const NO_CONTEXT: &str = "warning: ignoring --context; it requires an SELinux-enabled kernel";
 
 /// A word of `--preserve`.
@@ -461,11 +495,24 @@ const CONTROL: &[(&str, Method)] = &[
     ("t", Method::Numbered),
 ];
 
-const REFLINK: &[(&str, Reflink)] = &[("auto", Reflink::Auto), ("always", Reflink::Always), ("never", Reflink::Never)];
+const REFLINK: &[(&str, Reflink)] = &[
+    ("auto", Reflink::Auto),
+    ("always", Reflink::Always),
+    ("never", Reflink::Never),
+];
 
-const SPARSE: &[(&str, Sparse)] = &[("never", Sparse::Never), ("auto", Sparse::Auto), ("always", Sparse::Always)];
+const SPARSE: &[(&str, Sparse)] = &[
+    ("never", Sparse::Never),
+    ("auto", Sparse::Auto),
+    ("always", Sparse::Always),
+];
 
-const UPDATE: &[(&str, Existing)] = &[("all", Existing::Overwrite), ("none", Existing::Keep), ("older", Existing::IfNewer)];
+const UPDATE: &[(&str, Existing)] = &[
+    ("all", Existing::Overwrite),
+    ("none", Existing::Keep),
+    ("none-fail", Existing::Refuse),
+    ("older", Existing::IfNewer),
+];
 
 #[cfg(test)]
 mod tests {
@@ -474,18 +521,25 @@ mod tests {
     #[test]
     fn the_later_option_wins() {
         let rows = [
-            ("-i after -n asks", "-ni a b", "asks Overwrite"),
-            ("-n after -i keeps", "-in a b", "Keep"),
-            ("-f changes neither", "-nf a b", "Keep"),
-            ("-n beats -u", "-un a b", "Keep"),
-            ("-u", "-u a b", "IfNewer"),
-            ("--update=none", "--update=none a b", "Keep"),
-            ("--update=all after -u", "-u --update=all a b", "Overwrite"),
+            ("-i after -n asks", "-ni a b", Existing::Ask),
+            ("-n after -i keeps", "-in a b", Existing::Keep),
+            ("-f changes neither", "-nf a b", Existing::Keep),
+            ("-n beats -u", "-un a b", Existing::Keep),
+            ("-u", "-u a b", Existing::IfNewer),
+            ("--update=none", "--update=none a b", Existing::Keep),
+            (
+                "--update=none-fail",
+                "--update=none-f a b",
+                Existing::Refuse,
+            ),
+            (
+                "--update=all after -u",
+                "-u --update=all a b",
+                Existing::Overwrite,
+            ),
         ];
         for (name, line, expected) in rows {
-            let request = request(line);
-            let asks = if request.asks { "asks " } else { "" };
-            assert_eq!(format!("{asks}{:?}", request.options.existing), expected, "{name}");
+            assert_eq!(request(line).options.existing, expected, "{name}");
         }
     }
 
@@ -508,30 +562,60 @@ mod tests {
     #[test]
     fn attributes_are_kept_as_listed() {
         let rows = [
-            ("nothing", "a b", "Masked"),
-            ("-p", "-p a b", "Kept owner times"),
-            ("-d", "-d a b", "Masked links"),
-            ("-a", "-a a b", "Kept owner times links Quietly"),
-            ("--preserve=all", "--preserve=all a b", "Kept owner times links Told"),
-            ("a list", "--preserve=links,xattr a b", "Masked links Required"),
-            ("shortened words", "--preserve=own a b", "Masked owner"),
-            ("-a without mode", "-a --no-preserve=mode a b", "Plain owner times links Quietly"),
-            ("without mode, then all", "--no-preserve=mode --preserve=all a b", "Kept owner times links Told"),
-            ("without links", "-dR --no-preserve=links a b", "Masked"),
-            ("xattr asked for before -a", "--preserve=xattr -a a b", "Kept owner times links Required"),
-            ("xattr asked for after -a", "-a --preserve=xattr a b", "Kept owner times links Required"),
+            ("nothing", "a b", ""),
+            ("-p", "-p a b", "mode owner times"),
+            ("-d", "-d a b", "links"),
+            ("-a", "-a a b", "mode owner times links Silent"),
+            (
+                "--preserve=all",
+                "--preserve=all a b",
+                "mode owner times links Told",
+            ),
+            ("a list", "--preserve=links,xattr a b", "links Fatal"),
+            ("shortened words", "--preserve=own a b", "owner"),
+            (
+                "-a without mode",
+                "-a --no-preserve=mode a b",
+                "plain owner times links Silent",
+            ),
+            (
+                "without mode, then all",
+                "--no-preserve=mode --preserve=all a b",
+                "mode owner times links Told",
+            ),
+            ("without links", "-dR --no-preserve=links a b", ""),
+            (
+                "xattr asked for before -a",
+                "--preserve=xattr -a a b",
+                "mode owner times links Fatal",
+            ),
+            (
+                "xattr asked for after -a",
+                "-a --preserve=xattr a b",
+                "mode owner times links Fatal",
+            ),
         ];
         for (name, line, expected) in rows {
             let request = request(line);
             let kept = request.options.preserve;
-            let mut shown = format!("{:?}", request.permissions);
-            for (is_kept, word) in [(kept.owner, " owner"), (kept.times, " times"), (kept.links, " links")] {
-                shown += if is_kept { word } else { "" };
-            }
-            if kept.xattr {
-                shown += &format!(" {:?}", request.xattr);
-            }
-            assert_eq!(shown, expected, "{name}");
+            let Rules::Cp(rules) = request.options.rules else {
+                panic!("{name}: not cp's rules")
+            };
+            let attributes = format!("{:?}", rules.attributes);
+            let words = [
+                (kept.mode, "mode"),
+                (!kept.mode && rules.new_mode == NewMode::Plain, "plain"),
+                (kept.owner, "owner"),
+                (kept.times, "times"),
+                (kept.links, "links"),
+                (kept.xattr, attributes.as_str()),
+            ];
+            let shown: Vec<&str> = words
+                .iter()
+                .filter(|(is_on, _)| *is_on)
+                .map(|(_, word)| *word)
+                .collect();
+            assert_eq!(shown.join(" "), expected, "{name}");
         }
     }
 
@@ -542,20 +626,50 @@ mod tests {
         let rows = [
             ("none asked for", "a b", [None, Some("x")], Backup::None),
             ("-b", "-b a b", [None, None], existing("~")),
-            ("--backup with a word", "--backup=simple a b", [Some("t"), None], simple("~")),
+            (
+                "--backup with a word",
+                "--backup=simple a b",
+                [Some("t"), None],
+                simple("~"),
+            ),
             ("shortened", "--b=num a b", [None, None], Backup::Numbered),
-            ("from the environment", "-b a b", [Some("simple"), Some(".old")], simple(".old")),
+            (
+                "from the environment",
+                "-b a b",
+                [Some("simple"), Some(".old")],
+                simple(".old"),
+            ),
             ("-S is enough", "-S .b a b", [None, None], existing(".b")),
-            ("-S keeps the control", "--backup=simple -S .b a b", [None, None], simple(".b")),
-            ("-b after --backup=t", "--backup=t -b a b", [None, None], existing("~")),
-            ("a suffix that is a path", "-b -S /x a b", [None, None], existing("~")),
+            (
+                "-S keeps the control",
+                "--backup=simple -S .b a b",
+                [None, None],
+                simple(".b"),
+            ),
+            (
+                "-b after --backup=t",
+                "--backup=t -b a b",
+                [None, None],
+                existing("~"),
+            ),
+            (
+                "a suffix that is a path",
+                "-b -S /x a b",
+                [None, None],
+                existing("~"),
+            ),
             ("turned off", "--backup=off a b", [None, None], Backup::None),
         ];
         for (name, line, [control, suffix], expected) in rows {
-            let environment =
-                Environment { version_control: control.map(OsString::from), backup_suffix: suffix.map(OsString::from) };
+            let environment = Environment {
+                version_control: control.map(OsString::from),
+                backup_suffix: suffix.map(OsString::from),
+                posixly_correct: false,
+            };
             let asked = read(line.split_whitespace().map(OsString::from), &environment);
-            let Ok(Asked::Copy(request)) = asked else { panic!("{name}: {asked:?}") };
+            let Ok(Asked::Copy(request)) = asked else {
+                panic!("{name}: {asked:?}")
+            };
             assert_eq!(request.options.backup, expected, "{name}");
         }
     }
@@ -567,12 +681,25 @@ mod tests {
             ("several", "a b c", "[\"a\", \"b\"] \"c\" Infer"),
             ("-t", "-t d a b", "[\"a\", \"b\"] \"d\" Folder"),
             ("-T", "-T a b", "[\"a\"] \"b\" Name"),
-            ("slashes stripped", "--strip-trailing-slashes a// / b/", "[\"a\", \"/\"] \"b/\" Infer"),
+            (
+                "slashes stripped",
+                "--strip-trailing-slashes a// / b/",
+                "[\"a\", \"/\"] \"b/\" Infer",
+            ),
             ("slashes kept", "a// b/", "[\"a//\"] \"b/\" Infer"),
         ];
         for (name, line, expected) in rows {
-            let Request { sources, destination, target, .. } = request(line);
-            assert_eq!(format!("{sources:?} {destination:?} {target:?}"), expected, "{name}");
+            let Request {
+                sources,
+                destination,
+                target,
+                ..
+            } = request(line);
+            assert_eq!(
+                format!("{sources:?} {destination:?} {target:?}"),
+                expected,
+                "{name}"
+            );
         }
     }
 
@@ -580,27 +707,65 @@ mod tests {
     fn what_cannot_be_obeyed_is_said() {
         let rows = [
             ("nothing", "", "missing file operand"),
-            ("one operand", "a", "missing destination file operand after 'a'"),
+            (
+                "one operand",
+                "a",
+                "missing destination file operand after 'a'",
+            ),
             ("one operand with -t", "-t d", "missing file operand"),
             ("too many with -T", "-T a b c", "extra operand 'c'"),
-            ("-t and -T", "-t d -T a", "cannot combine --target-directory (-t) and --no-target-directory (-T)"),
-            ("-t twice", "-t d -t e a", "multiple target directories specified"),
-            ("both links", "-sl a b", "cannot make both hard and symbolic links"),
-            ("-b and -n", "-bn a b", "options --backup and --no-clobber are mutually exclusive"),
-            ("reflink and holes", "--reflink --sparse=never a b", "--reflink can be used only with --sparse=auto"),
-            ("--parents and -T", "--parents -T a b", "with --parents, the destination must be a directory"),
-            ("unknown attribute", "--preserve=modes a b", "invalid argument 'modes' for '--preserve'"),
+            (
+                "-t and -T",
+                "-t d -T a",
+                "cannot combine --target-directory (-t) and --no-target-directory (-T)",
+            ),
+            (
+                "-t twice",
+                "-t d -t e a",
+                "multiple target directories specified",
+            ),
+            (
+                "both links",
+                "-sl a b",
+                "cannot make both hard and symbolic links",
+            ),
+            (
+                "-b and -n",
+                "-bn a b",
+                "options --backup and --no-clobber are mutually exclusive",
+            ),
+            (
+                "reflink and holes",
+                "--reflink --sparse=never a b",
+                "--reflink can be used only with --sparse=auto",
+            ),
+            (
+                "--parents and -T",
+                "--parents -T a b",
+                "with --parents, the destination must be a directory",
+            ),
+            (
+                "unknown attribute",
+                "--preserve=modes a b",
+                "invalid argument 'modes' for '--preserve'",
+            ),
             ("context", "--preserve=context a b", CONTEXT_NEEDS_SELINUX),
         ];
         for (name, line, expected) in rows {
-            let asked = read(line.split_whitespace().map(OsString::from), &Environment::default());
+            let asked = read(
+                line.split_whitespace().map(OsString::from),
+                &Environment::default(),
+            );
             let said = asked.map(|_| ()).unwrap_err().to_string();
             assert_eq!(said.lines().next(), Some(expected), "{name}");
         }
     }
 
     fn request(line: &str) -> Request {
-        match read(line.split_whitespace().map(OsString::from), &Environment::default()) {
+        match read(
+            line.split_whitespace().map(OsString::from),
+            &Environment::default(),
+        ) {
             Ok(Asked::Copy(request)) => *request,
             other => panic!("{line}: {other:?}"),
         }

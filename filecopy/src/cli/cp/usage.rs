@@ -16,12 +16,18 @@ pub(super) struct Usage {
 impl Usage {
     /// A mistake that the help text explains.
     pub(super) fn of(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: true }
+        Self {
+            message: message.into(),
+            hint: true,
+        }
     }
 
     /// A mistake that needs no explanation.
     pub(super) fn plain(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: false }
+        Self {
+            message: message.into(),
+            hint: false,
+        }
     }
 }
 
@@ -35,7 +41,11 @@ impl fmt::Display for Usage {
 pub(super) fn help() -> String {
     let mut text = String::from(HEAD);
     for spec in SPECS.iter().filter(|spec| !spec.help.is_empty()) {
-        let shorts: Vec<String> = spec.short.iter().map(|letter| format!("-{letter}")).collect();
+        let shorts: Vec<String> = spec
+            .short
+            .iter()
+            .map(|letter| format!("-{letter}"))
+            .collect();
         let value = match spec.value {
             Value::None => String::new(),
             Value::Optional(name) => format!("[={name}]"),
@@ -46,8 +56,16 @@ pub(super) fn help() -> String {
             (_, Some(long)) => format!("{}, --{long}{value}", shorts.join(", ")),
             (_, None) => shorts.join(", "),
         };
-        let gap = if spelling.len() > HELP_COLUMN { "\n" } else { "" };
-        let pad = if gap.is_empty() { HELP_COLUMN - spelling.len() } else { HELP_COLUMN + 2 };
+        let gap = if spelling.len() > HELP_COLUMN {
+            "\n"
+        } else {
+            ""
+        };
+        let pad = if gap.is_empty() {
+            HELP_COLUMN - spelling.len()
+        } else {
+            HELP_COLUMN + 2
+        };
         let written = writeln!(text, "  {spelling}{gap}{:pad$}  {}", "", spec.help);
         debug_assert!(written.is_ok(), "writing to a String cannot fail");
     }

@@ -8,12 +8,19 @@ use common::quote;
 use super::usage::Usage;
 
 /// The meaning of `value` in `table`, for the option (or variable) called `what`.
-pub(super) fn choose<T: Copy + PartialEq>(value: &OsStr, what: &str, table: &[(&str, T)]) -> Result<T, Usage> {
+pub(super) fn choose<T: Copy + PartialEq>(
+    value: &OsStr,
+    what: &str,
+    table: &[(&str, T)],
+) -> Result<T, Usage> {
     let bytes = value.as_encoded_bytes();
     if let Some((_, meaning)) = table.iter().find(|(word, _)| word.as_bytes() == bytes) {
         return Ok(*meaning);
     }
-    let mut beginnings = table.iter().filter(|(word, _)| word.as_bytes().starts_with(bytes)).map(|(_, meaning)| *meaning);
+    let mut beginnings = table
+        .iter()
+        .filter(|(word, _)| word.as_bytes().starts_with(bytes))
+        .map(|(_, meaning)| *meaning);
     let problem = match beginnings.next() {
         None => "invalid",
         Some(first) if beginnings.all(|other| other == first) => return Ok(first),
@@ -41,7 +48,14 @@ fn listed<T: Copy + PartialEq>(table: &[(&str, T)]) -> String {
 mod tests {
     use super::*;
 
-    const WORDS: &[(&str, u8)] = &[("none", 0), ("off", 0), ("simple", 1), ("never", 1), ("numbered", 2), ("t", 2)];
+    const WORDS: &[(&str, u8)] = &[
+        ("none", 0),
+        ("off", 0),
+        ("simple", 1),
+        ("never", 1),
+        ("numbered", 2),
+        ("t", 2),
+    ];
 
     #[test]
     fn words_may_be_shortened() {
@@ -49,21 +63,43 @@ mod tests {
             ("whole", "simple", Ok(1)),
             ("shortened", "num", Ok(2)),
             ("one letter", "o", Ok(0)),
-            ("ambiguous", "n", Err("ambiguous argument 'n' for 'backup type'")),
+            (
+                "ambiguous",
+                "n",
+                Err("ambiguous argument 'n' for 'backup type'"),
+            ),
             ("empty", "", Err("ambiguous argument '' for 'backup type'")),
-            ("too long", "simples", Err("invalid argument 'simples' for 'backup type'")),
+            (
+                "too long",
+                "simples",
+                Err("invalid argument 'simples' for 'backup type'"),
+            ),
         ];
         for (name, value, expected) in rows {
-            let chosen = choose(OsStr::new(value), "backup type", WORDS).map_err(|usage| usage.to_string());
-            let first_line = chosen.as_ref().map(|meaning| *meaning).map_err(|text| text.lines().next().unwrap());
+            let chosen =
+                choose(OsStr::new(value), "backup type", WORDS).map_err(|usage| usage.to_string());
+            let first_line = chosen
+                .as_ref()
+                .map(|meaning| *meaning)
+                .map_err(|text| text.lines().next().unwrap());
             assert_eq!(first_line, expected, "{name}");
         }
     }
 
     #[test]
     fn words_of_one_meaning_share_a_line() {
-        let usage = choose(OsStr::new("x"), "backup type", WORDS).unwrap_err().to_string();
+        let usage = choose(OsStr::new("x"), "backup type", WORDS)
+            .unwrap_err()
+            .to_string();
         let list: Vec<&str> = usage.lines().skip(1).collect();
-        assert_eq!(list, ["Valid arguments are:", "  - 'none', 'off'", "  - 'simple', 'never'", "  - 'numbered', 't'"]);
+        assert_eq!(
+            list,
+            [
+                "Valid arguments are:",
+                "  - 'none', 'off'",
+                "  - 'simple', 'never'",
+                "  - 'numbered', 't'"
+            ]
+        );
     }
 }
