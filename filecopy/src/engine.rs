@@ -162,7 +162,12 @@ impl Engine {
         self.run_as(job, progress, |run| parents::copy(run, job, folder))
     }
 
-    fn run_as(&self, job: &Job, progress: &Progress, copy: impl for<'scope> FnOnce(&'scope Run<'scope>)) -> Outcome {
+    fn run_as(
+        &self,
+        job: &Job,
+        progress: &Progress,
+        copy: impl for<'scope> FnOnce(&'scope Run<'scope>),
+    ) -> Outcome {
         self.tell(Event::Started(job.clone()));
         let run = Run::new(job.id, &self.options, progress, &self.shared, &self.events);
         copy(&run);

@@ -30,6 +30,9 @@ use crate::queue::{Entry, Queue};
 use crate::session::{Consent, Form, Request, Session, Volume};
 use crate::{json, summary, words};
 
+/// How long events may wait while further jobs are open: far less than it takes to fill their queue, or to be noticed.
+const GULP: Duration = Duration::from_millis(2);
+
 /// How long an interrupted run waits for a reader of stdout that does not read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -142,6 +145,7 @@ impl<'a> Run<'a> {
         let (nowhere, _nobody) = bounded(0);
         self.start();
         while !self.open.is_empty() {
+            self.pause();
             // While stdout is full, events wait in their queue, and the job behind it: unless it is to end.
             let stdout = self.output.stdout_queue();
             let waits = stdout.is_some() && self.status != ExitStatus::Interrupted;
@@ -157,6 +161,18 @@ impl<'a> Run<'a> {
                 send(stdout, self.output.take_batch()) -> _ => {}
                 recv(interrupts) -> _ => self.interrupt(),
                 recv(ticks) -> _ => self.show(),
+            }
+        }
+    }
+
+    /// As long as further jobs are open, their events are taken in gulps: to be woken for each would cost more than to copy a
+    /// small file (measured with 5,000 of them: half of the time).
+    fn pause(&mut self) {
+        if self.open.len() > 1 {
+            let interrupts = self.desk.interrupts.clone();
+            select! {
+                recv(interrupts) -> _ => self.interrupt(),
+                recv(after(GULP)) -> _ => {}
             }
         }
     }

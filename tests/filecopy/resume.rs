@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
-use harness::{Command, FsKind, LoopFs, Output, Running, SOON, Sandbox, Signal, bin, wait_until};
+use harness::{Command, FsKind, LoopFs, NOBODY, Output, Running, SOON, Sandbox, Signal, bin, needs_root, wait_until};
 
 use crate::held::{assert_holds, filecopy, leftovers, log, paused, slow, wait_written, written};
 
@@ -312,6 +312,19 @@ fn two_resumable_copies_to_one_destination_do_not_mix() {
     second.wait(SOON).succeeds();
     assert_holds(&sandbox, "copy", Some(&content(2, LEN)));
     assert_eq!(leftovers(&sandbox, "."), [""; 0]);
+}
+
+#[test]
+fn a_partial_copy_that_is_somebody_elses_is_not_written_to() {
+    let Some(()) = needs_root("files of another user") else { return };
+    let sandbox = Sandbox::new();
+    stopped_at_two_ranges(&sandbox, Signal::INT);
+    let partial = kept(&sandbox, "part").expect("a partial copy");
+    sandbox.owner(&partial, NOBODY, NOBODY);
+    let theirs = File::options().write(true).open(partial).expect("their way to write to it");
+    resumed(&sandbox).0.succeeds();
+    theirs.write_all_at(b"planted", 100).expect("write to what was theirs");
+    assert_whole_and_clean(&sandbox);
 }
 
 #[test]

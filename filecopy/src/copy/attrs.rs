@@ -36,7 +36,11 @@ pub(crate) fn keep(
     } else if carries_powers(run, stat, made) {
         let found =
             sys::stat(copy).map_err(|cause| Error::io(Doing::Stat, spot.destination(), cause))?;
-        if found.owner == stat.owner { Owned::AsMade } else { Owned::Wrong }
+        if found.owner == stat.owner {
+            Owned::AsMade
+        } else {
+            Owned::Wrong
+        }
     } else {
         Owned::AsMade
     };

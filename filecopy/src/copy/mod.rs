@@ -92,7 +92,10 @@ fn attempt<'scope>(
     spot: &Spot<'_>,
     kind: Kind,
 ) -> Result<(Action, u64), Error> {
-    let makes_names = matches!(run.options.content, Content::HardLink | Content::SymbolicLink);
+    let makes_names = matches!(
+        run.options.content,
+        Content::HardLink | Content::SymbolicLink
+    );
     if makes_names && kind != Kind::Folder {
         return special::another_name(run, spot);
     }
@@ -234,7 +237,13 @@ fn fill<'scope>(
         run.notice(error);
     }
     if stage.is_stream() && run.options.cp().is_none() {
-        // A device or pipe that was written to stays what it was. It keeps no bytes to look at again.
+        // A device or pipe that was written to stays what it was. Most cannot be forced to a disk nor read back; a disk can be forced.
+        if stage.syncs_alone()
+            && let Err(cause) = stage.file().sync_all()
+            && cause.kind() != std::io::ErrorKind::InvalidInput
+        {
+            return Err(Error::io(Doing::Sync, spot.destination(), cause));
+        }
         stage.commit()?;
         return Ok((Action::Copied, filled.bytes));
     }

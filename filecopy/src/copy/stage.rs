@@ -97,7 +97,7 @@ impl<'a> Stage<'a> {
         Ok(Self {
             run,
             spot,
-            file: Arc::new(file),
+            file,
             is_stream: existing.is_some_and(|existing| existing.kind != Kind::File)
                 && matches!(how, How::InPlace),
             how,
@@ -237,24 +237,24 @@ fn open(
     source: &Stat,
     existing: Option<&Stat>,
     mode: u32,
-) -> io::Result<(File, How)> {
+) -> io::Result<(Arc<File>, How)> {
     let direct = || -> io::Result<_> {
         let create = || folder.create(spot.destination_name, mode);
         let (file, ticket) =
             run.shared
                 .in_flight
-                .enter(spot.pair, spot.destination_name, create)?;
+                .enter_final(spot.pair, spot.destination_name, create)?;
         Ok((file, How::Direct(ticket)))
     };
     if existing.is_some_and(|existing| is_named_stream(spot, existing)) {
         let file = folder.open_for_writing(spot.destination_name, true)?;
-        return Ok((file, How::InPlace));
+        return Ok((Arc::new(file), How::InPlace));
     }
     if run.options.resume == Resume::Yes
         && source.size >= plan::range_len(run.options)
         && let Some((file, map)) = resume::open(run, spot, folder, source, mode)?
     {
-        return Ok((file, How::Resumable(map)));
+        return Ok((Arc::new(file), How::Resumable(map)));
     }
     if existing.is_none() && source.size < plan::RESERVE_FROM {
         match direct() {
@@ -266,7 +266,7 @@ fn open(
     if source.size >= plan::RESERVE_FROM {
         // Any refusal means that this file system has no such files.
         if let Ok(file) = folder.create_unnamed(mode) {
-            return Ok((file, How::Unnamed));
+            return Ok((Arc::new(file), How::Unnamed));
         }
     }
     let name = temporary_name();
@@ -274,7 +274,7 @@ fn open(
         .shared
         .in_flight
         .enter(spot.pair, &name, || folder.create(&name, mode))?;
-    Ok((file, How::Named(name, ticket)))
+    Ok((Arc::new(file), How::Named(name, ticket)))
 }
 
 /// Whether the user named a device or fifo, which is written to and never replaced.
@@ -294,20 +294,20 @@ fn open_in_place(
     existing: Option<&Stat>,
     mode: u32,
     rules: &CpRules,
-) -> Result<(File, How), Error> {
+) -> Result<(Arc<File>, How), Error> {
     let name = spot.destination_name;
     let cannot_create = |cause| Error::io(Doing::Create, spot.destination(), cause);
     if existing.is_some() {
         let truncate = run.options.content == Content::Copy;
         match folder.open_for_writing(name, truncate) {
-            Ok(file) => return Ok((file, How::InPlace)),
+            Ok(file) => return Ok((Arc::new(file), How::InPlace)),
             Err(_) if run.options.replace == Replace::InPlaceForced => {
                 inplace::remove(run, spot, folder)?;
             }
             Err(cause) => return Err(cannot_create(cause)),
         }
     }
-    let created = (run.shared.in_flight).enter(spot.pair, name, || folder.create(name, mode));
+    let created = (run.shared.in_flight).enter_final(spot.pair, name, || folder.create(name, mode));
     match created {
         Ok((file, ticket)) => Ok((file, How::Direct(ticket))),
         Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => Err(cannot_create(cause)),
@@ -315,7 +315,7 @@ fn open_in_place(
             Ok(entry) if entry.kind != Kind::Symlink => Err(cannot_create(cause)),
             _ if rules.dangling == Dangling::Create => {
                 let file = folder.create_through(name, mode).map_err(cannot_create)?;
-                Ok((file, How::InPlace))
+                Ok((Arc::new(file), How::InPlace))
             }
             _ => Err(Error::Dangling {
                 to: spot.destination(),

@@ -334,7 +334,10 @@ impl Dir {
         let entry = rustix::fs::openat(&self.0, name, flags, Mode::empty())?;
         // What is open without access has its attributes under this name alone.
         let proc_name = format!("/proc/self/fd/{}", entry.as_raw_fd());
-        removed(rustix::fs::removexattr(proc_name, "system.posix_acl_access"))
+        removed(rustix::fs::removexattr(
+            proc_name,
+            "system.posix_acl_access",
+        ))
     }
 
     /// Sets the times of an entry that cannot be opened.

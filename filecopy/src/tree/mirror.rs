@@ -153,11 +153,20 @@ fn remove(run: &Run<'_>, around: &Folder, folder: &Dir, name: &OsStr) -> io::Res
 /// A step down into an open folder, which must not be what is being copied: the source may lie in the destination.
 fn level(run: &Run<'_>, folder: &Dir, name: OsString) -> io::Result<Level> {
     let id = sys::stat(folder)?.id;
-    let source = run.root.get().map(|root| sys::stat(&root.source)).transpose()?;
+    let source = run
+        .root
+        .get()
+        .map(|root| sys::stat(&root.source))
+        .transpose()?;
     if source.is_some_and(|source| source.id == id) {
         return Err(io::Error::other("the source is in it"));
     }
-    Ok(Level { name, id, kept: BTreeSet::new(), is_kept: false })
+    Ok(Level {
+        name,
+        id,
+        kept: BTreeSet::new(),
+        is_kept: false,
+    })
 }
 
 /// Removes what is no folder, up to the first folder that does not stay, and names that.

@@ -133,17 +133,20 @@ fn open(run: &Run<'_>, found: &Found, place: Place) -> Result<(Place, Pair), Err
             return Err(Error::io(Doing::OpenFolder, place.source(), cause));
         }
     };
-    let destination =
-        match &around.destination {
-            Some(folder) => folder
-                .child(&found.name, Links::Keep)
-                .map(Some)
-                .or_else(|error| {
-                    let is_missing = error.kind() == io::ErrorKind::NotFound;
-                    if is_missing && run.is_dry() { Ok(None) } else { Err(error) }
-                }),
-            None => Ok(None),
-        };
+    let destination = match &around.destination {
+        Some(folder) => folder
+            .child(&found.name, Links::Keep)
+            .map(Some)
+            .or_else(|error| {
+                let is_missing = error.kind() == io::ErrorKind::NotFound;
+                if is_missing && run.is_dry() {
+                    Ok(None)
+                } else {
+                    Err(error)
+                }
+            }),
+        None => Ok(None),
+    };
     let destination =
         destination.map_err(|cause| Error::io(Doing::OpenFolder, place.destination(), cause))?;
     let met = destination.as_ref().map(sys::stat).transpose();
