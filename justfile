@@ -41,13 +41,14 @@ ci:
 
 # Measures filecopy against cp, rsync and the fastest copiers of crates.io, in interleaved pairs.
 [group('measure')]
-bench-copy *arguments: (_build "filecopy")
-    tests/bench/copy/run.sh "$@"
+bench-copy *arguments: (_build "filecopy") (_build "tests")
+    tests/bench/peers
+    @"{{ binaries }}/bench-copy" "$@"
 
 # Runs GNU's own tests of cp against `filecopy cp`, fetched when missing.
 [group('develop')]
 gnu-cp *arguments: (_build "filecopy")
-    tests/gnu/run.sh "$@"
+    tests/gnu/cp.sh "$@"
 
 _build package:
     @cargo build --release --quiet --manifest-path "{{ root }}/Cargo.toml" --package "{{ package }}"

@@ -2,6 +2,7 @@
 //! never sees clap.
 
 mod args;
+mod command;
 pub(crate) mod cp;
 mod patterns;
 mod values;

@@ -7,7 +7,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use ignore::gitignore::Gitignore;
 
 /// The unit in which a copy is counted, shown, throttled, verified and resumed: 10,240 bytes, as the
-/// older program moved 10 KB at a time. It is not one system call; see [`crate::copy`].
+/// older program moved 10 KB at a time. It is not one system call; see `copy::chunked`.
 pub const CHUNK_LEN: usize = 10_240;
 
 /// The largest `--chunk-size`: one chunk has to fit in a worker's buffer (bytes).

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use common::quote::always as q;
+use common::quote::{always as q, plain};
 
 /// Why an entry, or a whole job, was not copied. Each names the paths concerned.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +99,7 @@ pub enum Error {
         to: PathBuf,
     },
     /// A link to a source named relative to the current folder leads elsewhere from another folder.
-    #[error("{}: can make relative symbolic links only in current directory", q(.to))]
+    #[error("{}: can make relative symbolic links only in current directory", plain(.to))]
     RelativeLink {
         /// The link's name.
         to: PathBuf,
@@ -222,6 +222,8 @@ impl Error {
 pub enum Doing {
     /// Looking at an entry.
     Stat,
+    /// Looking at a folder that a source's name leads through.
+    Parent,
     /// Opening a source.
     OpenSource,
     /// Opening a folder.
@@ -270,6 +272,7 @@ impl fmt::Display for Doing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stat => "cannot stat",
+            Self::Parent => "failed to get attributes of",
             Self::OpenSource => "cannot open for reading",
             Self::OpenFolder => "cannot access",
             Self::ReadFolder => "error reading directory",

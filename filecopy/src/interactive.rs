@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The same loop serves a person and a pipe; what differs is only that a pipe is not told what it can type. At most
-//! [`MAX_RUNNING`] copies run at a time; until one has ended, no further line is asked for. Answers to what was typed
+//! `MAX_RUNNING` copies run at a time; until one has ended, no further line is asked for. Answers to what was typed
 //! (`jobs`, `help`) and entries are on stdout, everything else on stderr, above the line being typed.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use common::console::{Console, ConsoleConfig, ConsoleEvent};
 use common::exit::{self, ExitStatus, describe};
-use common::quote::plain;
+use common::quote::{always, plain};
 use common::streams;
 use crossbeam_channel::{Receiver, never, select, tick};
 
@@ -149,7 +149,7 @@ impl<'a> Dialogue<'a> {
             }
             Some(ConsoleEvent::TooLong) => {
                 self.complain("that line is too long for a name");
-                self.status = ExitStatus::Failed;
+                self.has_failed();
             }
             Some(ConsoleEvent::EndOfInput) if self.console.is_terminal() => {
                 // Ctrl-D leaves as `exit` does.
@@ -168,9 +168,9 @@ impl<'a> Dialogue<'a> {
         if let Some(source) = self.prompt.end() {
             self.complain(&format!(
                 "the input ended before a new name for {}",
-                common::quote::always(source)
+                always(source)
             ));
-            self.status = ExitStatus::Failed;
+            self.has_failed();
         }
     }
 
@@ -201,7 +201,7 @@ impl<'a> Dialogue<'a> {
         for job in planned {
             if let Err(error) = job.and_then(|job| self.start_job(job)) {
                 self.tell(&error);
-                self.status = ExitStatus::Failed;
+                self.has_failed();
             }
         }
     }
@@ -321,8 +321,8 @@ impl<'a> Dialogue<'a> {
             .map(|shown| shown.since)
             .unwrap_or_default();
         self.show();
-        if outcome != Outcome::Complete && self.status == ExitStatus::Success {
-            self.status = ExitStatus::Failed;
+        if outcome != Outcome::Complete {
+            self.has_failed();
         }
         if self.session.volume == Volume::Quiet || summary::is_only_failure(tally) {
             return;
@@ -397,6 +397,13 @@ impl<'a> Dialogue<'a> {
             return label;
         };
         shown.meter.line(&label, &desk::current(progress), width)
+    }
+
+    /// An interruption outweighs a failure.
+    fn has_failed(&mut self) {
+        if self.status == ExitStatus::Success {
+            self.status = ExitStatus::Failed;
+        }
     }
 
     fn tell(&self, error: &Error) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use common::clock::Clock;
 use common::exit;
 use common::linelog::{LineLog, LineSink, OpenLogError};
+use common::streams;
 
 use crate::config::Mode;
 use crate::job::Event;
@@ -37,7 +38,10 @@ impl Logbook {
             LogChoice::None => None,
             LogChoice::File(path) => Some(LineLog::open(sink(path.clone()))?),
             LogChoice::Default => LineLog::open(sink(DEFAULT_LOG.into()))
-                .inspect_err(|error| exit::report(session.program, error))
+                .inspect_err(|error| {
+                    let message = format!("{}; copying without a log", exit::describe(error));
+                    streams::notice(&session.complaint(&message));
+                })
                 .ok(),
         };
         Ok(Self {

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The jobs run one after another in a [`Queue`]. The first signal cancels the one that runs, and what has not begun
-//! never begins; the second is the [`Guard`](crate::guard::Guard)'s.
+//! never begins; the second ends the process at once (`guard.rs`).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
     }
 
     /// As long as further jobs are open, their events are taken in gulps: to be woken for each would cost more than to copy a
-    /// small file (measured with 5,000 of them: half of the time).
+    /// small file (5,000 of them: a third of all processor time).
     fn pause(&mut self) {
         if self.open.len() > 1 {
             let interrupts = self.desk.interrupts.clone();

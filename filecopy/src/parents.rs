@@ -67,7 +67,7 @@ fn make(run: &Run<'_>, job: &Job, base: &Path, steps: &mut Vec<Step>) -> Result<
 
 /// Makes one folder if it is not there; tells whether it was made. For the owner alone until everything below it is copied.
 fn make_one(step: &Step) -> Result<bool, Error> {
-    Dir::open(&step.source).map_err(|cause| Error::io(Doing::Stat, &step.source, cause))?;
+    Dir::open(&step.source).map_err(|cause| Error::io(Doing::Parent, &step.source, cause))?;
     if Dir::open(&step.destination).is_ok() {
         return Ok(false);
     }

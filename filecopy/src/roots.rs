@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{Folders, Follow, Options, Sync};
+use crate::config::{Folders, Follow, Options, Special, Sync};
 use crate::copy;
 use crate::error::{Doing, Error};
 use crate::job::Job;
@@ -131,18 +131,28 @@ fn single<'scope>(
 /// The folder and name a single file is written to. What the user names is written through a link, as with `cp`: the link's target is
 /// replaced, in its own folder.
 fn destination(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Dir, OsString), Error> {
-    let cannot_create = |cause| Error::io(Doing::Create, &job.destination, cause);
+    let making = match source.kind {
+        Kind::Symlink => Doing::CreateLink,
+        Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice
+            if run.options.special == Special::Recreate =>
+        {
+            Doing::CreateSpecial
+        }
+        _ => Doing::Create,
+    };
+    let cannot_create = |cause| Error::io(making, &job.destination, cause);
     let end = End::of(&job.destination);
-    let folder = Dir::open(&end.folder).map_err(cannot_create)?;
+    let folder = open_around(&end, &job.destination, making)?;
     let is_link = folder
         .stat(&end.name, Links::Keep)
         .is_ok_and(|stat| stat.kind == Kind::Symlink);
-    if end.must_be_folder
-        && !folder
-            .stat(&end.name, Links::Follow)
-            .is_ok_and(|stat| stat.kind == Kind::Folder)
-    {
-        return Err(cannot_create(io::ErrorKind::NotADirectory.into()));
+    if end.must_be_folder {
+        let cause = io::ErrorKind::NotADirectory.into();
+        match folder.stat(&end.name, Links::Follow) {
+            Ok(stat) if stat.kind == Kind::Folder => {}
+            Ok(_) => return Err(Error::io(Doing::Stat, &job.destination, cause)),
+            Err(_) => return Err(cannot_create(cause)),
+        }
     }
     // Under cp's rules a link is opened, not resolved.
     if !is_link || source.kind != Kind::File || run.options.cp().is_some() {
@@ -161,6 +171,15 @@ fn destination(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Dir, OsString
             Ok((Dir::open(&end.folder).map_err(cannot_create)?, end.name))
         }
     }
+}
+
+/// Opens the folder that a destination is in. Without it nothing can be made there; if it cannot be entered, nothing can even be looked at.
+fn open_around(end: &End, destination: &Path, making: Doing) -> Result<Dir, Error> {
+    Dir::open(&end.folder).map_err(|cause| {
+        let is_missing = cause.kind() == io::ErrorKind::NotFound;
+        let action = if is_missing { making } else { Doing::Stat };
+        Error::io(action, destination, cause)
+    })
 }
 
 /// Copies a tree.
@@ -215,7 +234,7 @@ fn folder<'scope>(
 fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bool), Error> {
     let cannot_create = |cause| Error::io(Doing::CreateFolder, &job.destination, cause);
     let end = End::of(&job.destination);
-    let around = Dir::open(&end.folder).map_err(cannot_create)?;
+    let around = open_around(&end, &job.destination, Doing::CreateFolder)?;
     let existing = match around.stat(&end.name, Links::Keep) {
         Ok(stat) if stat.kind == Kind::Folder => Some(stat),
         Ok(stat) if stat.kind == Kind::Symlink && end.must_be_folder => Some(
@@ -223,6 +242,10 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
                 .stat(&end.name, Links::Follow)
                 .map_err(cannot_create)?,
         ),
+        Ok(_) if end.must_be_folder => {
+            let cause = io::ErrorKind::NotADirectory.into();
+            return Err(Error::io(Doing::Stat, &job.destination, cause));
+        }
         Ok(_) => {
             return Err(Error::OverFile {
                 from: job.source.clone(),
@@ -232,7 +255,7 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(cause) => return Err(cannot_create(cause)),
     };
-    if existing.is_some_and(|existing| existing.id == source.id) {
+    if existing.is_some_and(|existing| existing.id == source.id) && run.options.content != Content::HardLink {
         return Err(Error::SameFile {
             from: job.source.clone(),
             to: job.destination.clone(),

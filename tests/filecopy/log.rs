@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use harness::{Command, Mount, NOBODY, SOON, Sandbox, Signal};
+use harness::{Command, Mount, NOBODY, SOON, Sandbox, Signal, wait_until};
 
 use crate::held::{BIG, ENDLESS, filecopy, log, log_lines, slow, start_and_meet, timed};
 
@@ -374,7 +374,7 @@ fn an_interrupted_copy_has_its_end_line() {
         let sandbox = Sandbox::new();
         sandbox.file("a", vec![1; BIG]).file("b", "x").dir("to");
         let mut running = start_and_meet(slow(&sandbox, ENDLESS).args(["a", "b", "to"]));
-        assert_eq!(log(&sandbox), ["Start copying a to to/a"], "while it runs");
+        wait_until("the start line of a copy that runs", SOON, || log(&sandbox) == ["Start copying a to to/a"]);
         running.signal(signal);
         running.wait(SOON).exits_with(130);
         let expected = ["Start copying a to to/a", "to/a failed: interrupted"];

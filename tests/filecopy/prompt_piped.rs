@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use harness::{Command, Output, SOON, Sandbox, Signal, bin};
+use harness::{Command, Output, SOON, Sandbox, Signal, bin, wait_until};
 
 use crate::held::{BIG, ENDLESS, SOME, assert_holds, filecopy, leftovers, log, slow, wait_written};
 
@@ -139,9 +139,12 @@ fn copies_run_side_by_side_while_lines_go_on() {
     running.send("small\nthree\n");
     running.wait_stderr("[3] three: 1 file", SOON);
     assert_holds(&sandbox, "three", Some(b"x"));
-    let lines = log(&sandbox);
-    assert_eq!(lines.iter().filter(|line| line.starts_with("Start")).count(), 3, "{lines:?}");
-    assert_eq!(lines.iter().filter(|line| line.ends_with("completely")).count(), 1, "{lines:?}");
+    let expected = ["Start copying big to one", "Start copying big to two", "Start copying small to three", "three is copied completely"];
+    wait_until("the lines of the copies so far", SOON, || {
+        let mut lines = log(&sandbox);
+        lines.sort();
+        lines == expected
+    });
     running.send("cancel 1\n");
     running.wait_stderr("[1] one: cancelled", SOON);
     running.send("cancel 1\ncancel 77\n");

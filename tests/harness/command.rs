@@ -19,7 +19,7 @@ use crate::measure::{Usage, measure};
 use crate::needs::is_root;
 use crate::output::Output;
 use crate::pty::Pty;
-use crate::running::Running;
+use crate::running::{Running, spawn};
 use crate::sandbox::Sandbox;
 
 /// The user and group without rights that permission tests run as.
@@ -182,7 +182,7 @@ impl Command {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let child = command.spawn().must(format_args!("start {shown}"));
+        let child = spawn(&mut command).must(format_args!("start {shown}"));
         Running::new(child, shown, kept)
     }
 
@@ -209,7 +209,14 @@ impl Command {
         if self.user.is_some() && program.is_absolute() && !is_open_to_all(&program) {
             let folder = Sandbox::new();
             let copy = folder.join(program.file_name().unwrap_or_default());
-            fs::copy(&program, &copy).must(format_args!("copy {}", program.display()));
+            // By another process: a file that this one has open for writing, a child of another thread may hold too, and
+            // then it cannot be run.
+            let made = process::Command::new("cp")
+                .arg(&program)
+                .arg(&copy)
+                .status();
+            let made = made.must(format_args!("copy {}", program.display()));
+            assert!(made.success(), "copy {}: {made}", program.display());
             program = copy;
             kept = Some(folder);
         }

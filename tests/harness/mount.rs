@@ -12,13 +12,14 @@ use std::process::Command;
 use std::sync::Once;
 use std::{env, io, thread};
 
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 
 use crate::fail::Must;
 use crate::needs::{leave_out, needs_root, needs_tool, say_left_out};
 use crate::remove::remove_tree;
 use crate::sandbox::Sandbox;
-use crate::time::{SOON, wait_until};
+use crate::time::{SOON, patiently, wait_until};
 
 /// Starts the names of the folders that hold an image and its mount point; the process id follows.
 const LABEL: &str = "wirework-fs-";
@@ -182,7 +183,8 @@ impl LoopFs {
     pub fn remake(&mut self) {
         let point = self.mount.path().to_path_buf();
         let image = self.home.join("image");
-        unmount(&point, UnmountFlags::empty()).must(format_args!("unmount {}", point.display()));
+        patiently(|| unmount(&point, UnmountFlags::empty()), is_busy)
+            .must(format_args!("unmount {}", point.display()));
         self.mount.is_mounted = false;
         // Until then the device holds the old file system in its cache, and mount would take that device again.
         wait_until("the loop device to let go of the image", SOON, || {
@@ -258,8 +260,11 @@ impl Mount {
     #[track_caller]
     fn remount(&self, flags: MountFlags) -> &Self {
         // BIND: this mount alone, so that the source of a bind mount keeps its own state.
-        mount_remount(&self.point, flags | MountFlags::BIND, "")
-            .must(format_args!("remount {}", self.point.display()));
+        patiently(
+            || mount_remount(&self.point, flags | MountFlags::BIND, ""),
+            is_busy,
+        )
+        .must(format_args!("remount {}", self.point.display()));
         self
     }
 }
@@ -277,6 +282,10 @@ impl Drop for Mount {
             assert!(thread::panicking(), "{left}");
         }
     }
+}
+
+fn is_busy(error: &Errno) -> bool {
+    *error == Errno::BUSY
 }
 
 /// A folder in memory if possible, whose name tells whose it is.
@@ -418,7 +427,7 @@ mod tests {
         };
         let file = File::create(fs.path().join("file")).expect("write to the new file system");
         let refused = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, MIB);
-        assert_eq!(refused, Err(rustix::io::Errno::OPNOTSUPP));
+        assert_eq!(refused, Err(Errno::OPNOTSUPP));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use vt100::{Parser, Screen};
 
 use crate::fail::Must;
-use crate::running::{end, ends_within};
+use crate::running::{end, ends_within, spawn};
 use crate::sandbox::Sandbox;
 use crate::time::Deadline;
 use crate::watched::Watched;
@@ -86,7 +86,7 @@ impl Pty {
             .stdin(share(&far))
             .stdout(share(&far))
             .stderr(Stdio::from(far));
-        let child = command.spawn().must(format_args!("start {shown}"));
+        let child = spawn(&mut command).must(format_args!("start {shown}"));
         // Ours to drop: the end of the terminal is seen only when no copy of its far side is left.
         drop(command);
 

@@ -1,8 +1,8 @@
 //! A program that runs beside the test, and ends with it.
 
 use std::fmt::{self, Display, Formatter};
-use std::io::{Read, Write};
-use std::process::{Child, ChildStdin};
+use std::io::{self, Read, Write};
+use std::process::{Child, ChildStdin, Command};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use crate::fail::Must;
 use crate::output::Output;
 use crate::sandbox::Sandbox;
-use crate::time::{Deadline, Stopwatch};
+use crate::time::{Deadline, Stopwatch, patiently};
 use crate::watched::Watched;
 
 /// After the program's end its output is read to the end, unless a process that it left behind holds the pipe.
@@ -193,6 +193,14 @@ impl Drop for Running {
     }
 }
 
+/// Starts a child; waits while the program is still open for writing somewhere, as one just copied may be.
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    patiently(
+        || command.spawn(),
+        |error| error.kind() == io::ErrorKind::ExecutableFileBusy,
+    )
+}
+
 /// Kills and reaps a child; nothing to do for one that has ended.
 pub(crate) fn end(child: &mut Child) {
     // The standard library sends nothing once the child is reaped, so the id cannot be another process's by now.
@@ -264,8 +272,8 @@ mod tests {
         let mut running =
             shell("trap 'echo caught; exit 130' INT; echo ready; while :; do read x; done");
         running.wait_stdout("ready", SOON);
-        running.signal(Signal::INT);
-        running.send("\n");
+        // The end of its input wakes a shell that takes the signal only after the line it reads.
+        running.signal(Signal::INT).close_stdin();
         running.wait(SOON).exits_with(130).stdout_has("caught");
     }
 

@@ -100,6 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn patience_ends_with_success_or_with_another_error() {
+        let rows = [
+            ("in the end it works", Ok(3)),
+            ("or fails for good", Err("other")),
+        ];
+        for (name, last) in rows {
+            let mut attempts = [Err("busy"), Err("busy"), last].into_iter();
+            let attempt = || attempts.next().expect("not asked after the last");
+            assert_eq!(patiently(attempt, |error| *error == "busy"), last, "{name}");
+        }
+    }
+
+    #[test]
     #[should_panic(expected = "in vain for: rain")]
     fn wait_until_says_what_did_not_come() {
         wait_until("rain", Duration::from_millis(5), || false);

@@ -253,12 +253,14 @@ fn describe(error: &Error) -> String {
 /// The system's words for an error, as every other tool shows them: "No such file or directory".
 fn system_words(error: &io::Error) -> String {
     let text = error.to_string();
-    let code = error
-        .raw_os_error()
-        .map(|code| format!(" (os error {code})"));
-    code.and_then(|code| text.strip_suffix(&code))
-        .unwrap_or(&text)
-        .to_owned()
+    let Some(code) = error.raw_os_error() else {
+        // One of ours, in lower case.
+        let mut letters = text.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        return first.into_iter().chain(letters).collect();
+    };
+    let code = format!(" (os error {code})");
+    text.strip_suffix(&code).unwrap_or(&text).to_owned()
 }
 
 fn say(message: &str) {

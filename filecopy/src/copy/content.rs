@@ -130,6 +130,15 @@ fn clone(
     if wanted == Reflink::Never || is_hopeless || stat.size == 0 || stat.kind != Kind::File {
         return Ok(false);
     }
+    // Shared blocks are as full of holes as the source's.
+    let keeps_holes = match run.options.sparse {
+        Sparse::Auto => true,
+        Sparse::Always => false,
+        Sparse::Never => stat.allocated >= stat.size,
+    };
+    if wanted == Reflink::Auto && !keeps_holes {
+        return Ok(false);
+    }
     match sys::clone(source, stage.file()) {
         Ok(()) => {
             run.shared

@@ -1,7 +1,7 @@
 //! What happens where a destination exists, by `cp`'s rules: it is left alone, refused, moved aside,
 //! removed, or emptied and written, through a link if it is one.
 //!
-//! Only copies under [`crate::config::Rules::Cp`] come here; filecopy itself puts a whole new file in the
+//! Only copies under [`crate::config::Rules::Cp`] come to [`meet`]; filecopy itself puts a whole new file in the
 //! old one's place ([`super::stage`]). The order of the questions is GNU cp's, because it can be seen: a
 //! person is asked before a mistake is told, and a file that is not older is left without a word.
 
@@ -34,9 +34,8 @@ pub(super) fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met,
         return Ok(FREE);
     }
     let links = links(source, run.options);
-    refuse_new_link(run, spot, folder, links)?;
     let Some(existing) = look(run, spot, folder, links)? else {
-        return Ok(FREE);
+        return refuse_new_link(run, spot, folder, links).map(|()| FREE);
     };
     if run.options.existing == Existing::Keep {
         return Ok(Met::Leave(existing));
@@ -58,6 +57,7 @@ pub(super) fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met,
         let (from, to) = (spot.source(), spot.destination());
         return Err(Error::JustCreated { from, to });
     }
+    refuse_new_link(run, spot, folder, links)?;
     make_way(run, spot, folder, source, existing)
 }
 
@@ -246,15 +246,16 @@ pub(super) fn put_back(spot: &Spot<'_>, kept_as: &OsStr) -> Result<(), Error> {
     renamed.map_err(|cause| Error::io(Doing::PutBack, spot.destination(), cause))
 }
 
-/// Whether the backup's name is the source's own, so that making it would destroy the source.
-fn is_own_backup(options: &Options, spot: &Spot<'_>, folder: &Dir, source: &Stat) -> bool {
+/// Whether the backup's name is the source's own, so that making it would destroy the source. `cp` looks at the spelling first.
+pub(super) fn is_own_backup(options: &Options, spot: &Spot<'_>, folder: &Dir, source: &Stat) -> bool {
     let (Backup::Simple(suffix) | Backup::Existing(suffix)) = &options.backup else {
         return false;
     };
     let mut name = spot.destination_name.to_owned();
     name.push(suffix);
-    name == spot.source_name
-        && folder
-            .stat(&name, Links::Follow)
-            .is_ok_and(|stat| stat.id == source.id)
+    let (is_alike, links) = match options.cp() {
+        Some(_) => (name == spot.source_name, Links::Follow),
+        None => (true, Links::Keep),
+    };
+    is_alike && folder.stat(&name, links).is_ok_and(|stat| stat.id == source.id)
 }

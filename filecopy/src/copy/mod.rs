@@ -29,6 +29,7 @@ mod stage;
 use std::ffi::OsString;
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::config::{Content, Existing, Special, Verify};
 use crate::error::{Change, Doing, Error};
@@ -100,11 +101,11 @@ fn attempt<'scope>(
         return special::another_name(run, spot);
     }
     match kind {
-        Kind::File => file(run, helpers, spot),
+        Kind::File => file(run, helpers, spot, kind),
         Kind::Fifo | Kind::CharDevice | Kind::BlockDevice | Kind::Socket
             if run.options.special == Special::Contents =>
         {
-            file(run, helpers, spot)
+            file(run, helpers, spot, kind)
         }
         Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
             special::copy(run, spot)
@@ -121,14 +122,21 @@ fn file<'scope>(
     run: &'scope Run<'scope>,
     helpers: Helpers<'scope, '_>,
     spot: &Spot<'_>,
+    kind: Kind,
 ) -> Result<(Action, u64), Error> {
     let contents_only = run.options.special == Special::Contents;
-    let source = (spot
-        .pair
-        .source
-        .open_file(spot.source_name, spot.links, contents_only))
-    .map_err(|cause| Error::io(Doing::OpenSource, spot.source(), cause))?;
-    let stat = sys::stat(&source).map_err(|cause| Error::io(Doing::Stat, spot.source(), cause))?;
+    let open = || {
+        let file =
+            (spot.pair.source).open_file(spot.source_name, spot.links, contents_only);
+        file.map_err(|cause| Error::io(Doing::OpenSource, spot.source(), cause))
+    };
+    // A pipe is opened last: that waits until somebody writes to it.
+    let opened = (kind == Kind::File).then(open).transpose()?;
+    let stat = match &opened {
+        Some(file) => sys::stat(file),
+        None => spot.pair.source.stat(spot.source_name, spot.links),
+    };
+    let stat = stat.map_err(|cause| Error::io(Doing::Stat, spot.source(), cause))?;
     if stat.kind == Kind::Folder || (stat.kind != Kind::File && !contents_only) {
         return Err(Error::Changed {
             path: spot.source(),
@@ -140,12 +148,16 @@ fn file<'scope>(
         Met::Leave(existing) => return leave(run, spot, &stat, &existing),
     };
     if run.is_dry() {
+        run.progress.bytes.fetch_add(stat.size, Relaxed);
         return Ok((Action::Copied, stat.size));
     }
     let existing = existing.as_ref();
-    let result = match names(run, spot, &stat) {
-        0 | 1 => fill(run, helpers, spot, source, &stat, existing),
-        names => match run.links.claim(stat.id, names) {
+    let result = opened.map_or_else(open, Ok).and_then(|source| {
+        let names = names(run, spot, &stat);
+        if names < 2 {
+            return fill(run, helpers, spot, source, &stat, existing);
+        }
+        match run.links.claim(stat.id, names) {
             Claim::Again(copied) => {
                 special::link(run, spot, &copied, existing).map(|()| (Action::Linked, 0))
             }
@@ -155,8 +167,8 @@ fn file<'scope>(
                 run.links.settle(stat.id, copied);
                 result
             }
-        },
-    };
+        }
+    });
     unless_failed(run, spot, kept_as, result)
 }
 
@@ -183,6 +195,9 @@ fn leave(
         return Ok((Action::Skipped, 0));
     }
     match run.links.claim(stat.id, names) {
+        Claim::Again(copied) if special::is_one_with(&copied, existing) => {
+            Ok((Action::Skipped, 0))
+        }
         Claim::Again(copied) => {
             special::link(run, spot, &copied, Some(existing))?;
             Ok((Action::Linked, 0))
@@ -288,11 +303,20 @@ fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met, Error> {
     let existing = existing(run, spot)?;
     match (decide(run, spot, source, existing.as_ref())?, existing) {
         (Verdict::Skip, Some(existing)) => Ok(Met::Leave(existing)),
+        (Verdict::Replace, _) if is_own_backup(run, spot, source) => Err(Error::SourceIsBackup {
+            from: spot.source(),
+            to: spot.destination(),
+        }),
         (_, existing) => Ok(Met::Ready {
             existing,
             kept_as: None,
         }),
     }
+}
+
+fn is_own_backup(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> bool {
+    let folder = spot.pair.destination.as_ref();
+    folder.is_some_and(|folder| inplace::is_own_backup(run.options, spot, folder, source))
 }
 
 /// What stands at the destination. A folder made by this run is known to be empty of foreign entries, and is not asked: creating

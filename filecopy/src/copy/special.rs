@@ -59,11 +59,16 @@ pub(super) fn copy(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Erro
 pub(super) fn another_name(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Error> {
     let stat = (spot.pair.source.stat(spot.source_name, spot.links))
         .map_err(|cause| Error::io(Doing::Stat, spot.source(), cause))?;
+    let is_symbolic = run.options.content == Content::SymbolicLink;
+    if is_symbolic && spot.source().is_relative() && !is_current_folder(spot) {
+        let to = spot.destination();
+        return Err(Error::RelativeLink { to });
+    }
     let (existing, kept_as) = match meet(run, spot, &stat)? {
         Met::Ready { existing, kept_as } => (existing, kept_as),
         Met::Leave(_) => return Ok((Action::Skipped, 0)),
     };
-    let made = if run.options.content == Content::SymbolicLink {
+    let made = if is_symbolic {
         symlink_to_source(run, spot, existing.as_ref())
     } else {
         link_to_source(run, spot, existing.as_ref())
@@ -148,6 +153,15 @@ fn keep_metadata(
     Ok(())
 }
 
+/// Whether an existing entry is a name of that copy already.
+pub(super) fn is_one_with(copied: &Copied, existing: &Stat) -> bool {
+    let found = copied.place.open_destination(&copied.root).and_then(|opened| {
+        let folder = opened.as_ref().map_or_else(|| copied.root.destination(), Ok)?;
+        folder.stat(&copied.name, Links::Keep)
+    });
+    found.is_ok_and(|found| found.id == existing.id)
+}
+
 /// Makes another name of a file that is copied already.
 pub(super) fn link(
     run: &Run<'_>,
@@ -227,11 +241,6 @@ fn symlink_to_source(
     existing: Option<&Stat>,
 ) -> Result<(Action, u64), Error> {
     let target: PathBuf = spot.source();
-    if target.is_relative() && !is_current_folder(spot) {
-        return Err(Error::RelativeLink {
-            to: spot.destination(),
-        });
-    }
     let make = |folder: &Dir, name: &OsStr| folder.make_link(target.as_os_str(), name);
     match place(run, spot, replaces(run, existing), Doing::CreateLink, make) {
         Ok(()) => Ok((Action::Made, 0)),

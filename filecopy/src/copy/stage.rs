@@ -59,6 +59,9 @@ enum How {
     Over,
 }
 
+/// No permission bits at all: they have to be set.
+const UNKNOWN: u32 = u32::MAX;
+
 /// What is known about a staged file's metadata without asking.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Made {
@@ -131,8 +134,10 @@ impl<'a> Stage<'a> {
         if matches!(self.how, How::InPlace) {
             Made::Kept
         } else {
+            // A partial copy has the bits of whoever began it.
+            let is_taken_up = matches!(self.how, How::Resumable(_));
             Made::New {
-                created: self.mode,
+                created: if is_taken_up { UNKNOWN } else { self.mode },
                 wanted: self.wanted,
             }
         }

@@ -1,11 +1,12 @@
 //! Which copy is made where, by `cp`'s rules and in its words, and the copies one after another.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use common::quote;
-use filecopy::config::{Backup, Replace};
+use filecopy::config::{Backup, Folders, Replace};
 use filecopy::engine::{Engine, Target, backup_path};
 use filecopy::job::{Job, JobId, Progress};
 
@@ -40,21 +41,21 @@ pub(super) fn plan(request: &mut Request) -> Result<Plan, Usage> {
         }];
         return Ok(Plan { jobs, below: None });
     };
-    let mut met = BTreeSet::new();
+    let mut met: BTreeMap<OsString, Vec<PathBuf>> = BTreeMap::new();
     let mut jobs = Vec::with_capacity(request.sources.len());
-    for (source, id) in std::mem::take(&mut request.sources)
-        .into_iter()
-        .zip((1..).map(JobId))
-    {
-        if !met.insert(source.clone()) && is_repetition(&source, request) {
-            continue;
-        }
+    let sources = std::mem::take(&mut request.sources);
+    for (source, id) in sources.into_iter().zip((1..).map(JobId)) {
         let name = if request.names == Names::Whole {
             whole_name(&source)
         } else {
             last_name(&source)
         };
         let destination = into.join(name);
+        let rivals = met.entry(destination.clone().into_os_string()).or_default();
+        if is_repetition(&source, rivals, request) {
+            continue;
+        }
+        rivals.push(source.clone());
         jobs.push(Job {
             id,
             source,
@@ -93,14 +94,10 @@ fn folder(request: &Request) -> Result<Option<PathBuf>, Usage> {
         Err(error) => error,
     };
     let Some(what) = must else { return Ok(None) };
-    let cause = if found.raw_os_error().is_none() {
-        "Not a directory".to_owned()
-    } else {
-        system_words(&found)
-    };
     Err(Usage::plain(format!(
-        "{what} {}: {cause}",
-        quote::always(destination)
+        "{what} {}: {}",
+        quote::always(destination),
+        system_words(&found)
     )))
 }
 
@@ -120,10 +117,19 @@ fn keep_instead(request: &mut Request) {
     }
 }
 
-/// Whether a source named before need not be copied again. It is told.
-fn is_repetition(source: &Path, request: &Request) -> bool {
+/// Whether a source is one that was named before, for the same destination, and need not be copied again. It is told.
+fn is_repetition(source: &Path, before: &[PathBuf], request: &Request) -> bool {
+    if before.is_empty() {
+        return false;
+    }
     let is_folder = source.is_dir();
-    if !is_folder && request.options.backup != Backup::None {
+    let is_refused = is_folder && request.folders == Folders::Omit;
+    let is_kept = !is_folder && request.options.backup != Backup::None;
+    let entry = entry_of(source, is_folder);
+    // A slash after what is no folder is a mistake of its own.
+    let is_wrong = !is_folder && source.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let is_again = before.iter().any(|other| entry_of(other, is_folder) == entry);
+    if is_refused || is_kept || is_wrong || !is_again {
         return false;
     }
     let kind = if is_folder { "directory" } else { "file" };
@@ -132,6 +138,18 @@ fn is_repetition(source: &Path, request: &Request) -> bool {
         quote::always(source)
     ));
     true
+}
+
+/// An entry, whatever it is called: a folder by its place, anything else by its name in its folder's place.
+fn entry_of(path: &Path, is_folder: bool) -> PathBuf {
+    let resolved = match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) if !is_folder => {
+            let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+            folder.canonicalize().map(|folder| folder.join(name))
+        }
+        _ => path.canonicalize(),
+    };
+    resolved.unwrap_or_else(|_| path.to_owned())
 }
 
 /// What of a source's name its copy has. `x/..` is the folder's content, and goes into the destination itself.

@@ -37,6 +37,8 @@ pub(super) struct Request {
     pub(super) destination: PathBuf,
     pub(super) target: Target,
     pub(super) options: Options,
+    /// What becomes of folders among the sources.
+    pub(super) folders: Folders,
     /// Whether a source keeps its whole name below the destination (`--parents`).
     pub(super) names: Names,
     /// Things asked for that are not done, to be told before copying.
@@ -85,6 +87,7 @@ pub(super) fn read(
         sources,
         destination,
         target,
+        folders: flags.folders(),
         names: if flags.parents {
             Names::Whole
         } else {
@@ -352,6 +355,14 @@ impl Flags {
         Ok((sources.collect(), destination.into(), target))
     }
 
+    fn folders(&self) -> Folders {
+        if self.recursive {
+            Folders::Copy
+        } else {
+            Folders::Omit
+        }
+    }
+
     fn options(&self, backup: Backup, environment: &Environment) -> Options {
         let default = Options::default();
         // What is told or asked in an order has to happen in it.
@@ -408,11 +419,7 @@ impl Flags {
                 Detail::Job
             },
             rules: Rules::Cp(CpRules {
-                folders: if self.recursive {
-                    Folders::Copy
-                } else {
-                    Folders::Omit
-                },
+                folders: self.folders(),
                 new_mode: self.new_mode,
                 dangling: if environment.posixly_correct {
                     Dangling::Create
