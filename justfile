@@ -48,7 +48,7 @@ bench-copy *arguments: (_build "filecopy") (_build "tests")
 # Runs GNU's own tests of cp against `filecopy cp`, fetched when missing.
 [group('develop')]
 gnu-cp *arguments: (_build "filecopy")
-    tests/gnu/cp.sh "$@"
+    tests/gnu/cp.sh --program "{{ binaries }}/filecopy" "$@"
 
 _build package:
     @cargo build --release --quiet --manifest-path "{{ root }}/Cargo.toml" --package "{{ package }}"

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use crossbeam_channel::Sender;
 
-use crate::config::{Backup, Follow, Options};
+use crate::config::{Backup, Extraneous, Follow, Options};
 use crate::copy;
 use crate::error::Error;
 use crate::job::{Event, Job, JobId, Outcome, Progress};
@@ -128,13 +128,17 @@ impl Engine {
             } else {
                 destination.to_owned()
             };
-            if met
-                .insert(copy.clone().into_os_string(), source.clone())
-                .as_ref()
-                == Some(source)
-            {
+            let other = met.insert(copy.clone().into_os_string(), source.clone());
+            if other.as_ref() == Some(source) {
                 return Err(Error::Twice {
                     path: source.clone(),
+                });
+            }
+            if other.is_some() && self.options.extraneous == Extraneous::Remove {
+                // A folder can be the mirror of one: each would remove what the other brought.
+                return Err(Error::JustCreated {
+                    from: source.clone(),
+                    to: copy,
                 });
             }
             if !into && names_folder && !self.is_folder(source) {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::quote::{always as q, plain};
 
@@ -11,7 +11,7 @@ use common::quote::{always as q, plain};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The system refused an operation.
-    #[error("{action} {}", q(.path))]
+    #[error("{}", action.to(.path))]
     Io {
         /// What was being done.
         action: Doing,
@@ -240,7 +240,9 @@ pub enum Doing {
     CreateFolder,
     /// Making a symbolic link.
     CreateLink,
-    /// Making a fifo, device or socket.
+    /// Making a fifo.
+    CreateFifo,
+    /// Making a device or socket.
     CreateSpecial,
     /// Reading a symbolic link.
     ReadLink,
@@ -268,12 +270,22 @@ pub enum Doing {
     Filter,
 }
 
+impl Doing {
+    /// What was being done to which path, in words.
+    fn to(self, path: &Path) -> String {
+        if self == Self::OpenSource {
+            return format!("cannot open {} for reading", q(path));
+        }
+        format!("{self} {}", q(path))
+    }
+}
+
 impl fmt::Display for Doing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stat => "cannot stat",
             Self::Parent => "failed to get attributes of",
-            Self::OpenSource => "cannot open for reading",
+            Self::OpenSource => "cannot open",
             Self::OpenFolder => "cannot access",
             Self::ReadFolder => "error reading directory",
             Self::Read => "error reading",
@@ -281,6 +293,7 @@ impl fmt::Display for Doing {
             Self::Create => "cannot create regular file",
             Self::CreateFolder => "cannot create directory",
             Self::CreateLink => "cannot create symbolic link",
+            Self::CreateFifo => "cannot create fifo",
             Self::CreateSpecial => "cannot create special file",
             Self::ReadLink => "cannot read symbolic link",
             Self::Rename => "cannot rename into place",

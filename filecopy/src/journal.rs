@@ -288,7 +288,7 @@ mod tests {
             &[start(), denied(ONE, "a"), finished(ONE, Outcome::Failed(1))],
             &[
                 "0.25\tStart copying a to b",
-                "0.75\tb failed: cannot open for reading 'a': permission denied",
+                "0.75\tb failed: cannot open 'a' for reading: permission denied",
             ],
         );
         check(

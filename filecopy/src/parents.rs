@@ -15,13 +15,15 @@ use crate::job::{Action, Job};
 use crate::place::{Place, Spot};
 use crate::roots::{self, End};
 use crate::run::Run;
-use crate::sys::{self, Dir, Links};
+use crate::sys::{self, Dir, Links, Stat};
 
 /// One folder on the way: where it is on both sides.
 #[derive(Debug)]
 struct Step {
     source: PathBuf,
     destination: PathBuf,
+    /// The source as it was before anything was copied.
+    stat: Stat,
     is_fresh: bool,
 }
 
@@ -48,12 +50,14 @@ fn make(run: &Run<'_>, job: &Job, base: &Path, steps: &mut Vec<Step>) -> Result<
             continue;
         }
         destination.push(part);
-        let mut step = Step {
+        let around = Dir::open(&source).and_then(|folder| sys::stat(&folder));
+        let stat = around.map_err(|cause| Error::io(Doing::Parent, &source, cause))?;
+        let step = Step {
             source: source.clone(),
             destination: destination.clone(),
-            is_fresh: false,
+            stat,
+            is_fresh: make_one(&destination)?,
         };
-        step.is_fresh = make_one(&step)?;
         if step.is_fresh {
             with_spot(run, &step, |spot| {
                 run.done(spot, Action::Folder, 0);
@@ -66,34 +70,33 @@ fn make(run: &Run<'_>, job: &Job, base: &Path, steps: &mut Vec<Step>) -> Result<
 }
 
 /// Makes one folder if it is not there; tells whether it was made. For the owner alone until everything below it is copied.
-fn make_one(step: &Step) -> Result<bool, Error> {
-    Dir::open(&step.source).map_err(|cause| Error::io(Doing::Parent, &step.source, cause))?;
-    if Dir::open(&step.destination).is_ok() {
+fn make_one(destination: &Path) -> Result<bool, Error> {
+    if Dir::open(destination).is_ok() {
         return Ok(false);
     }
-    let end = End::of(&step.destination);
-    let made =
-        Dir::open(&end.folder).and_then(|around| match around.make_folder(&end.name, 0o700) {
-            // A file, or a folder that may not be entered.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                around.child(&end.name, Links::Follow).map(drop)
-            }
-            made => made,
-        });
-    made.map_err(|cause| Error::io(Doing::CreateFolder, &step.destination, cause))?;
-    Ok(true)
+    let end = End::of(destination);
+    let around = Dir::open(&end.folder);
+    let made = around.and_then(|around| match around.make_folder(&end.name, 0o700) {
+        // A file, or a folder that may not be entered.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            around.child(&end.name, Links::Follow).map(drop)
+        }
+        made => made,
+    });
+    match made {
+        Ok(()) => Ok(true),
+        Err(cause) => Err(Error::io(Doing::CreateFolder, destination, cause)),
+    }
 }
 
 fn finish(run: &Run<'_>, step: &Step) -> Result<(), Error> {
     with_spot(run, step, |spot| {
         let folder = spot.pair.destination();
         let folder = folder.map_err(|cause| Error::io(Doing::Stat, &step.destination, cause))?;
-        let stat = sys::stat(&spot.pair.source)
-            .map_err(|cause| Error::io(Doing::Stat, &step.source, cause))?;
         let made = Made::Folder {
             is_fresh: step.is_fresh,
         };
-        attrs::keep(run, spot, &spot.pair.source, folder, &stat, made)
+        attrs::keep(run, spot, &spot.pair.source, folder, &step.stat, made)
     })
 }
 

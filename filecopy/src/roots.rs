@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{Folders, Follow, Options, Special, Sync};
+use rayon::Scope;
+
+use crate::config::{Content, Existing, Folders, Follow, Options, Sync};
 use crate::copy;
 use crate::error::{Doing, Error};
 use crate::job::Job;
@@ -114,10 +116,9 @@ fn single<'scope>(
     let is_shared =
         stat.kind == Kind::File && stat.size >= plan::SPLIT_FROM && run.shared.workers > 1;
     // Starting workers costs more than copying a small file.
-    let is_made = match is_shared.then(|| workers(run)).flatten() {
-        Some(pool) => pool.scope(|scope| copy::entry(run, Some(scope), &spot, stat.kind)),
-        None => copy::entry(run, None, &spot, stat.kind),
-    };
+    let shared = |scope: &Scope<'scope>| copy::entry(run, Some(scope), &spot, stat.kind);
+    let shared = is_shared.then(|| with_workers(run, shared).ok()).flatten();
+    let is_made = shared.unwrap_or_else(|| copy::entry(run, None, &spot, stat.kind));
     if is_made
         && let Ok(made) = pair
             .destination()
@@ -131,15 +132,7 @@ fn single<'scope>(
 /// The folder and name a single file is written to. What the user names is written through a link, as with `cp`: the link's target is
 /// replaced, in its own folder.
 fn destination(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Dir, OsString), Error> {
-    let making = match source.kind {
-        Kind::Symlink => Doing::CreateLink,
-        Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice
-            if run.options.special == Special::Recreate =>
-        {
-            Doing::CreateSpecial
-        }
-        _ => Doing::Create,
-    };
+    let making = copy::making(source.kind, run.options);
     let cannot_create = |cause| Error::io(making, &job.destination, cause);
     let end = End::of(&job.destination);
     let folder = open_around(&end, &job.destination, making)?;
@@ -194,7 +187,17 @@ fn folder<'scope>(
         .and_then(|around| around.child(&end.name, links))
         .map_err(cannot_open)?;
     let stat = sys::stat(&source).map_err(cannot_open)?;
-    let (target, is_fresh) = make_root(run, job, &stat)?;
+    let (target, is_fresh) = match make_root(run, job, &stat) {
+        // A folder has itself for a copy already where its files would be linked or left alone (`cp --link`, `cp --no-clobber`).
+        Err(Error::SameFile { .. })
+            if run.options.cp().is_some()
+                && (run.options.content == Content::HardLink
+                    || run.options.existing == Existing::Keep) =>
+        {
+            return Ok(());
+        }
+        made => made?,
+    };
     let met = target.as_ref().map(sys::stat).transpose();
     let met = met.map_err(|cause| Error::io(Doing::Stat, &job.destination, cause))?;
     let identity = met.map(|met| met.id);
@@ -213,11 +216,10 @@ fn folder<'scope>(
     let mut place =
         Place::root(job.source.clone(), job.destination.clone()).found(stat.id, identity);
     place.fresh = is_fresh;
-    let Some(pool) = workers(run) else {
-        let cause = io::Error::other("no thread could be started");
-        return Err(cannot_open(cause));
-    };
-    pool.scope(|scope| tree::copy(run, scope, place, Arc::clone(&roots)));
+    let copied = with_workers(run, |scope| {
+        tree::copy(run, scope, place, Arc::clone(&roots))
+    });
+    copied.map_err(cannot_open)?;
     tree::set_late_modes(run, &roots);
     if run.options.sync == Sync::Yes
         && sys::SYNCS_WHOLE
@@ -255,7 +257,7 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(cause) => return Err(cannot_create(cause)),
     };
-    if existing.is_some_and(|existing| existing.id == source.id) && run.options.content != Content::HardLink {
+    if existing.is_some_and(|existing| existing.id == source.id) {
         return Err(Error::SameFile {
             from: job.source.clone(),
             to: job.destination.clone(),
@@ -302,34 +304,45 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
 /// Whether a folder is `outer` or lies in it, by climbing to the root: names and links cannot deceive this.
 fn is_inside(folder: &Dir, outer: FileId) -> io::Result<bool> {
     let mut here = sys::stat(folder)?.id;
-    let mut climbed = folder.above()?;
-    loop {
-        if here == outer {
-            return Ok(true);
-        }
-        let above = sys::stat(&climbed)?.id;
-        if above == here {
+    let mut above = folder.above();
+    while here != outer {
+        let climbed = match above {
+            Ok(climbed) => climbed,
+            // This user may not pass here. If the source is beyond, the copy notices it on meeting its own destination.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let id = sys::stat(&climbed)?.id;
+        if id == here {
             return Ok(false);
         }
-        here = above;
-        climbed = climbed.above()?;
+        here = id;
+        above = climbed.above();
     }
+    Ok(true)
 }
 
-/// Address space for a worker's stack (bytes). Eight levels of folders, the most a worker enters on the spot, take a twentieth of it even in
-/// a debug build; the usual 2 MiB are missed where memory is limited.
-const WORKER_STACK_LEN: usize = 512 << 10;
-
-/// The workers of one job. None when the system starts no thread.
-fn workers(run: &Run<'_>) -> Option<rayon::ThreadPool> {
+/// Shares `work` among the workers of the job, which are started for it. An error means that the system starts no thread.
+fn with_workers<'scope, R: Send>(
+    run: &Run<'_>,
+    work: impl FnOnce(&Scope<'scope>) -> R + Send,
+) -> io::Result<R> {
+    if run.shared.is_cramped {
+        // This thread is the only worker. It can be made one only once, and then stays one.
+        let made = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .use_current_thread()
+            .build();
+        std::mem::forget(made);
+        return Ok(rayon::scope(work));
+    }
     let job = run.id.0;
-    let name = move |number| format!("copy {job} worker {number}");
-    rayon::ThreadPoolBuilder::new()
+    let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(run.shared.workers)
-        .stack_size(WORKER_STACK_LEN)
-        .thread_name(name)
+        .thread_name(move |number| format!("copy {job} worker {number}"))
         .build()
-        .ok()
+        .map_err(io::Error::other)?;
+    Ok(pool.scope(work))
 }
 
 /// The open roots of a job for a look at both sides; none where the destination does not exist yet.

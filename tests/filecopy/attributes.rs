@@ -174,3 +174,56 @@ fn a_default_list_of_the_destination_gives_copies_nothing_that_the_source_does_n
         }
     }
 }
+
+#[test]
+fn capabilities_and_other_attributes_of_the_system_are_kept_as_root() {
+    let Some(()) = needs_root("attributes of the system") else {
+        return;
+    };
+    // linux/capability.h: revision 2, effective, with cap_net_raw.
+    let capability = [1, 0, 0, 2, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let sandbox = Sandbox::new();
+    for (name, len) in [("small", 10), ("big", 2 << 20)] {
+        let name = format!("src/{name}");
+        sandbox.file(&name, vec![1; len]).owner(&name, 1_000, 1_001);
+        sandbox
+            .xattr(&name, "security.capability", capability)
+            .xattr(&name, "trusted.origin", "here");
+    }
+    sandbox.xattr("src", "trusted.origin", "there");
+    copies(&sandbox, &["src", "dst"]);
+    assert_alike(&sandbox, "src", "dst", Aspects::ALL);
+    // Without the right to set them they are the system's affair: nothing to be said about each file.
+    sandbox.mode(".", 0o777);
+    let output = filecopy(&sandbox, &["--quiet", "src", "other"])
+        .unprivileged()
+        .run();
+    output.succeeds().is_silent();
+}
+
+#[test]
+fn lists_and_attributes_of_fifos_sockets_and_devices_are_kept() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .fifo("src/fifo")
+        .mode("src/fifo", 0o640)
+        .acl("src/fifo", 5, 6)
+        .socket("src/socket")
+        .acl("src/socket", 6, 1);
+    copies_unprivileged(&sandbox, &["src", "unprivileged"]);
+    assert_alike(&sandbox, "src", "unprivileged", Aspects::ALL);
+    let Some(()) = needs_root("device files") else {
+        return;
+    };
+    sandbox
+        .char_device("src/device", 1, 3)
+        .acl("src/device", 7, 6)
+        .owner("src/device", 8, 9);
+    sandbox.xattr("src/device", "trusted.origin", "here").xattr(
+        "src/fifo",
+        "trusted.origin",
+        "there",
+    );
+    copies(&sandbox, &["src", "dst"]);
+    assert_alike(&sandbox, "src", "dst", Aspects::ALL);
+}

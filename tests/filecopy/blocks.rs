@@ -42,12 +42,12 @@ fn with_holes(sandbox: &Sandbox) {
         ),
         (
             "odd places",
-            300 * MIB,
+            50 * MIB,
             &[
                 (10_239, b"x"),
                 (10 * MIB + 1, b"y"),
                 (32 * MIB - 1, b"zz"),
-                (299 * MIB + 77, &data),
+                (48 * MIB + 77, &data),
             ],
         ),
         ("huge", 20 << 30, &[(15 << 30, block)]),

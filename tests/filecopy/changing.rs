@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use harness::{Running, SOON, Sandbox, Signal, wait_until};
 
-use crate::held::{assert_holds, 
-    BIG, ENDLESS, SOME, filecopy, leftovers, log, paused, slow, start_and_meet, wait_written,
+use crate::held::{
+    BIG, ENDLESS, SOME, assert_holds, filecopy, leftovers, log, paused, side_by_side, slow,
+    start_and_meet, wait_written,
 };
 
 const LEN: usize = 2 << 20;
@@ -86,43 +87,45 @@ fn source(sandbox: &Sandbox) -> File {
 
 #[test]
 fn a_source_that_changes_is_noticed_and_the_destination_stays() {
-    for Change { name, change, said } in HARMFUL {
-        let said = said.expect("a reason");
-        for old in [None, Some(OLD)] {
+    for old in [None, Some(OLD)] {
+        side_by_side(&HARMFUL, |Change { name, change, said }| {
             let (sandbox, mut running) = met(LEN, old, &[]);
             paused(&mut running, || change(&sandbox));
             let output = running.wait(SOON);
             println!("{name}: {output}");
+            let said = said.expect("a reason");
             let line =
                 format!("'source' changed while it was copied ({said}); nothing was replaced");
             output
                 .exits_with(1)
                 .stderr_is(format!("filecopy: {line}\n"));
-            assert_eq!(
-                log(&sandbox),
-                [
-                    "Start copying source to copy",
-                    &format!("copy failed: {line}")
-                ]
-            );
+            let lines = [
+                "Start copying source to copy",
+                &format!("copy failed: {line}"),
+            ];
+            assert_eq!(log(&sandbox), lines);
             assert_holds(&sandbox, "copy", old);
             assert_eq!(leftovers(&sandbox, "."), [""; 0]);
-        }
+        });
     }
 }
 
 #[test]
 fn a_source_that_loses_its_name_is_copied_whole() {
-    for Change { name, change, said } in HARMLESS {
-        assert_eq!(said, None);
-        for old in [None, Some(OLD)] {
-            let (sandbox, mut running) = met(LEN, old, &[]);
+    let rows = HARMLESS
+        .iter()
+        .flat_map(|row| [(row, None), (row, Some(OLD))]);
+    side_by_side(
+        &rows.collect::<Vec<_>>(),
+        |(Change { name, change, said }, old)| {
+            assert_eq!(*said, None);
+            let (sandbox, mut running) = met(LEN, *old, &[]);
             paused(&mut running, || change(&sandbox));
             println!("{name}");
             running.wait(SOON).succeeds();
-            assert!(sandbox.read("copy") == vec![1; LEN]);
-        }
-    }
+            assert_holds(&sandbox, "copy", Some(&[1; LEN]));
+        },
+    );
 }
 
 #[test]
@@ -182,7 +185,7 @@ fn a_source_that_grows_is_followed_to_its_end_and_said() {
         (400_000, None),
         (400_000, Some(OLD)),
     ];
-    for (len, old) in rows {
+    side_by_side(&rows, |&(len, old)| {
         let (sandbox, mut running) = met(len, old, &[]);
         let more = vec![2; 300_000];
         paused(&mut running, || append(&sandbox, &more));
@@ -192,15 +195,13 @@ fn a_source_that_grows_is_followed_to_its_end_and_said() {
             "'source' grew from {len} to {all} bytes while it was copied; all of them were copied"
         );
         output.succeeds().stderr_has(&format!("filecopy: {line}\n"));
-        assert!(
-            sandbox.read("copy") == sandbox.read("source") && sandbox.read("copy").len() == all,
-            "{output}"
-        );
+        assert_eq!(sandbox.read("copy").len(), all);
+        assert_holds(&sandbox, "copy", Some(&sandbox.read("source")));
         assert_eq!(
             log(&sandbox),
             ["Start copying source to copy", "copy is copied completely"]
         );
-    }
+    });
 }
 
 #[test]
@@ -243,7 +244,7 @@ fn files_that_vanish_from_a_tree_are_named_and_the_rest_is_whole() {
     output.exits_with(1);
     for name in &gone {
         output.stderr_has(&format!(
-            "filecopy: cannot open for reading 'tree/{}': no such file or directory\n",
+            "filecopy: cannot open 'tree/{}' for reading: no such file or directory\n",
             name.display()
         ));
         assert!(!sandbox.join("copy").join(name).exists());
@@ -257,9 +258,15 @@ fn files_that_vanish_from_a_tree_are_named_and_the_rest_is_whole() {
 fn files_that_become_fifos_or_links_are_named_and_never_waited_for() {
     let (sandbox, mut running) = met_tree();
     let kinds: [fn(&Sandbox, &Path); 3] = [
-        |sandbox, path| drop(sandbox.fifo(path)),
-        |sandbox, path| drop(sandbox.dir(path)),
-        |sandbox, path| drop(sandbox.symlink("/etc/passwd", path)),
+        |sandbox, path| {
+            sandbox.fifo(path);
+        },
+        |sandbox, path| {
+            sandbox.dir(path);
+        },
+        |sandbox, path| {
+            sandbox.symlink("/etc/passwd", path);
+        },
     ];
     let mut kinds = kinds.iter().cycle();
     let gone = unreached(&sandbox, &mut running, |path| {
@@ -269,7 +276,9 @@ fn files_that_become_fifos_or_links_are_named_and_never_waited_for() {
     let output = running.wait(SOON);
     output.exits_with(1);
     for name in &gone {
-        output.stderr_has(&format!("'tree/{}'", name.display()));
+        let changed =
+            "changed while it was copied (became another kind of file); nothing was replaced";
+        output.stderr_has(&format!("filecopy: 'tree/{}' {changed}\n", name.display()));
         assert!(
             !sandbox.join("copy").join(name).exists(),
             "{}",
@@ -304,29 +313,31 @@ fn folders_that_vanish_from_a_tree_are_named() {
 
 #[test]
 fn two_processes_leave_one_of_two_wholes_in_either_order() {
-    for (len, name) in [(600_000, "small"), (LEN, "big")] {
-        for old in [None, Some(OLD)] {
-            let (sandbox, running) = met(len, old, &[]);
-            let other = vec![2; len + 5];
-            sandbox.file("other", &other);
-            filecopy(&sandbox)
-                .args(["--no-log", "other", "copy"])
-                .run()
-                .succeeds();
-            assert!(
-                sandbox.read("copy") == other,
-                "{name}: the quick one, while the slow one is at work"
-            );
-            running.wait(SOON).succeeds();
-            let copy = sandbox.read("copy");
-            assert!(
-                copy == other || copy == vec![1; len],
-                "{name}: {} bytes",
-                copy.len()
-            );
-            assert_eq!(leftovers(&sandbox, "."), [""; 0]);
-        }
-    }
+    let rows = [
+        (600_000, None),
+        (600_000, Some(OLD)),
+        (LEN, None),
+        (LEN, Some(OLD)),
+    ];
+    side_by_side(&rows, |&(len, old)| {
+        let (sandbox, running) = met(len, old, &[]);
+        let other = vec![2; len + 5];
+        sandbox.file("other", &other);
+        filecopy(&sandbox)
+            .args(["--no-log", "other", "copy"])
+            .run()
+            .succeeds();
+        // The quick one is done while the slow one is at work.
+        assert_holds(&sandbox, "copy", Some(&other));
+        running.wait(SOON).succeeds();
+        let copy = sandbox.read("copy");
+        assert!(
+            copy == other || copy == vec![1; len],
+            "{} bytes",
+            copy.len()
+        );
+        assert_eq!(leftovers(&sandbox, "."), [""; 0]);
+    });
 }
 
 #[test]

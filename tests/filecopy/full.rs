@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use harness::{Command, FsKind, Limit, LoopFs, Mount, Output, SOON, Sandbox};
 
-use crate::held::{assert_holds, SOME, filecopy, leftovers, log, slow, wait_written};
+use crate::held::{SOME, assert_holds, filecopy, leftovers, log, slow, wait_written};
 
 const MIB: usize = 1 << 20;
 
@@ -28,6 +28,10 @@ impl Disk {
 /// Calls `test` with a sandbox on each kind of disk of about `len` bytes: one that reserves room, one in memory, one
 /// that cannot reserve and finds out while writing.
 #[track_caller]
+#[expect(
+    clippy::print_stdout,
+    reason = "captured, and shown when the test fails"
+)]
 fn on_small_disks(len: usize, test: impl Fn(&Sandbox)) {
     let len = len as u64;
     let disks = [

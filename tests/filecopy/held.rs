@@ -4,6 +4,7 @@
 //! account of the process says when it has arrived.
 
 use std::fs;
+use std::thread;
 
 use harness::{Command, Running, SOON, Sandbox, Signal, wait_until};
 
@@ -78,6 +79,20 @@ pub(crate) fn written(pid: u32) -> Option<u64> {
     line?.parse().ok()
 }
 
+/// Runs a test for each row, several at a time: rows that mostly wait need not wait for one another.
+#[track_caller]
+pub(crate) fn side_by_side<T: Sync>(rows: &[T], test: impl Fn(&T) + Sync) {
+    const AT_ONCE: usize = 6;
+    for rows in rows.chunks(AT_ONCE) {
+        // A row that fails has told so by then; leaving the scope fails the test.
+        thread::scope(|scope| {
+            for row in rows {
+                scope.spawn(|| test(row));
+            }
+        });
+    }
+}
+
 /// The lines of log.txt without their times, which must be seconds with two decimals.
 #[track_caller]
 pub(crate) fn log(sandbox: &Sandbox) -> Vec<String> {
@@ -123,5 +138,10 @@ pub(crate) fn assert_holds(sandbox: &Sandbox, name: &str, expected: Option<&[u8]
     let found = sandbox.has(name).then(|| sandbox.read(name));
     let len = |bytes: Option<&[u8]>| bytes.map(<[u8]>::len);
     let lens = (len(found.as_deref()), len(expected));
-    assert!(found.as_deref() == expected, "{name}: {:?} bytes, not the expected {:?}", lens.0, lens.1);
+    assert!(
+        found.as_deref() == expected,
+        "{name}: {:?} bytes, not the expected {:?}",
+        lens.0,
+        lens.1
+    );
 }

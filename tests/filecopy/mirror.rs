@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use harness::tree::{self, Aspects};
 use harness::{SOON, Sandbox, keys};
 
-use crate::copying::{assert_alike, copies, filecopy};
+use crate::copying::{assert_alike, copies, filecopy, refuses};
 
 /// A mirror with too much in it.
 fn start() -> Sandbox {
@@ -239,4 +239,19 @@ fn partial_copies_kept_for_resuming_are_not_taken_for_extraneous() {
     copies(&sandbox, &["--delete", "--yes", "-T", "src", "dst"]);
     assert!(sandbox.has("dst/.filecopy-0123456789abcdef.part"));
     assert!(!sandbox.has("dst/extra"));
+}
+
+#[test]
+fn two_sources_cannot_have_one_mirror() {
+    for args in [["a/d", "b/d", "dst"], ["a/d/.", "b/d/.", "dst"]] {
+        let sandbox = Sandbox::new();
+        sandbox.file("a/d/one", "1").file("b/d/two", "2").dir("dst");
+        refuses(
+            &sandbox,
+            &[&["--delete", "--yes"], &args[..]].concat(),
+            "will not overwrite just-created",
+        );
+        let copy = if args[0] == "a/d" { "dst/d" } else { "dst" };
+        assert_alike(&sandbox, "a/d", copy, Aspects::ALL);
+    }
 }

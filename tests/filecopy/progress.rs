@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harness::{Command, Pty, SOON, Sandbox, Stopwatch, bin, keys};
 
-use crate::held::{BIG, ENDLESS, assert_holds, filecopy, slow};
+use crate::held::{BIG, ENDLESS, assert_holds, filecopy, side_by_side, slow};
 
 const COLUMNS: u16 = 80;
 const ROWS: u16 = 10;
@@ -13,13 +13,19 @@ const ROWS: u16 = 10;
 fn drawn(pty: &Pty) -> Vec<String> {
     let raw = pty.raw();
     let text = String::from_utf8_lossy(&raw);
-    let frames = text.split('\r').filter_map(|frame| frame.strip_suffix("\x1b[K"));
-    frames.filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect()
+    let frames = text
+        .split('\r')
+        .filter_map(|frame| frame.strip_suffix("\x1b[K"));
+    frames
+        .filter(|line| !line.is_empty())
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 /// The share in a progress line.
 fn percent(line: &str) -> Option<u64> {
-    line.split_whitespace().find_map(|word| word.strip_suffix('%')?.parse().ok())
+    line.split_whitespace()
+        .find_map(|word| word.strip_suffix('%')?.parse().ok())
 }
 
 #[test]
@@ -29,27 +35,45 @@ fn it_comes_after_half_a_second_never_goes_back_and_goes_away() {
         sandbox.file(format!("tree/{number}"), vec![1; 200_000]);
     }
     let since = Stopwatch::start();
-    let mut pty = slow(&sandbox, "1MB").args(["tree", "copy"]).in_terminal(COLUMNS, ROWS);
+    let mut pty = slow(&sandbox, "1MB")
+        .args(["tree", "copy"])
+        .in_terminal(COLUMNS, ROWS);
     pty.wait_text("iB/s", SOON);
-    assert!(since.elapsed() >= Duration::from_millis(500), "a quick copy is not worth it: {:?}", since.elapsed());
+    assert!(
+        since.elapsed() >= Duration::from_millis(500),
+        "a quick copy is not worth it: {:?}",
+        since.elapsed()
+    );
     assert!(pty.wait(SOON).success());
     let lines = drawn(&pty);
     let shares: Vec<u64> = lines.iter().filter_map(|line| percent(line)).collect();
     assert!(shares.len() >= 3 && shares.is_sorted(), "{lines:#?}");
     assert!(shares.iter().all(|&share| share < 100), "{shares:?}");
-    assert!((20..=60).contains(&shares[0]), "a third is done by then: {lines:#?}");
+    assert!(
+        (20..=60).contains(&shares[0]),
+        "a third is done by then: {lines:#?}"
+    );
     assert!(shares.last() > Some(&70), "{lines:#?}");
     assert!(lines.len() <= 10, "five a second at most: {}", lines.len());
     let screen = pty.screen();
-    assert_eq!(screen.lines().count(), 1, "only the summary stays\n{screen}");
-    assert!(screen.starts_with("9 files in 1 folder, 1.7 MiB copied in 1."), "{screen}");
+    assert_eq!(
+        screen.lines().count(),
+        1,
+        "only the summary stays\n{screen}"
+    );
+    assert!(
+        screen.starts_with("9 files in 1 folder, 1.7 MiB copied in 1."),
+        "{screen}"
+    );
 }
 
 #[test]
 fn a_quick_copy_shows_none() {
     let sandbox = Sandbox::new();
     sandbox.file("a", "x");
-    let mut pty = filecopy(&sandbox).args(["a", "b"]).in_terminal(COLUMNS, ROWS);
+    let mut pty = filecopy(&sandbox)
+        .args(["a", "b"])
+        .in_terminal(COLUMNS, ROWS);
     assert!(pty.wait(SOON).success());
     assert_eq!(drawn(&pty), [""; 0]);
     assert!(!pty.raw().contains(&b'\x1b'), "{pty}");
@@ -58,33 +82,43 @@ fn a_quick_copy_shows_none() {
 
 #[test]
 fn it_is_as_wide_as_the_window_and_no_wider() {
-    for columns in [12, 25, 40, 60, 200] {
+    side_by_side(&[12, 25, 40, 60, 200], |&columns| {
         let sandbox = Sandbox::new();
-        sandbox.file("a-source-with-a-name-of-some-length-한글-이름", vec![1; BIG]);
+        sandbox.file(
+            "a-source-with-a-name-of-some-length-한글-이름",
+            vec![1; BIG],
+        );
         let mut pty = slow(&sandbox, ENDLESS)
             .args(["a-source-with-a-name-of-some-length-한글-이름", "copy"])
             .in_terminal(columns, ROWS);
-        pty.wait_for("a progress line in the first row", SOON, |screen| !screen.contents().trim().is_empty());
+        pty.wait_for("a progress line in the first row", SOON, |screen| {
+            !screen.contents().trim().is_empty()
+        });
         pty.wait_for("nothing in the second", SOON, |screen| {
             let rows: Vec<String> = screen.rows(0, columns).collect();
             !rows[0].trim().is_empty() && rows[1..].iter().all(|row| row.trim().is_empty())
         });
         pty.send(keys::CTRL_C);
         assert_eq!(pty.wait(SOON).code(), Some(130), "{columns} columns");
-    }
+    });
 }
 
 #[test]
 fn ctrl_c_takes_it_away_and_says_what_was_done() {
     let sandbox = Sandbox::new();
     sandbox.file("big", vec![1; BIG]);
-    let mut pty = slow(&sandbox, ENDLESS).args(["big", "copy"]).in_terminal(COLUMNS, ROWS);
+    let mut pty = slow(&sandbox, ENDLESS)
+        .args(["big", "copy"])
+        .in_terminal(COLUMNS, ROWS);
     pty.wait_text("big", SOON);
     pty.send(keys::CTRL_C);
     assert_eq!(pty.wait(SOON).code(), Some(130));
     let screen = pty.screen();
     assert!(screen.contains("interrupted after "), "{screen}");
-    assert!(!screen.contains("KB/s") && !screen.contains("KiB/s"), "no progress line is left\n{screen}");
+    assert!(
+        !screen.contains("KB/s") && !screen.contains("KiB/s"),
+        "no progress line is left\n{screen}"
+    );
     assert!(!sandbox.has("copy"));
 }
 
@@ -92,7 +126,9 @@ fn ctrl_c_takes_it_away_and_says_what_was_done() {
 fn messages_stand_above_it() {
     let sandbox = Sandbox::new();
     sandbox.file("big", vec![1; BIG]).dir("to");
-    let mut pty = slow(&sandbox, ENDLESS).args(["missing", "big", "to"]).in_terminal(COLUMNS, ROWS);
+    let mut pty = slow(&sandbox, ENDLESS)
+        .args(["missing", "big", "to"])
+        .in_terminal(COLUMNS, ROWS);
     pty.wait_for("a message, and progress below", SOON, |screen| {
         let rows: Vec<String> = screen.rows(0, COLUMNS).collect();
         rows[0].starts_with("filecopy: cannot stat 'missing'") && rows[1].contains("big")
@@ -106,12 +142,30 @@ fn there_is_none_without_a_terminal_or_when_it_is_not_wanted() {
     let sandbox = Sandbox::new();
     sandbox.file("a", vec![1; 800_000]);
     let output = slow(&sandbox, "1MB").args(["a", "b"]).run();
-    output.succeeds().stdout_is("").stderr_is_one_line().stderr_has("1 file, 781.3 KiB copied in ");
-    assert!(!output.stderr.contains(&b'\r') && !output.stderr.contains(&b'\x1b'), "{output}");
-    slow(&sandbox, "1MB").args(["--quiet", "a", "b"]).run().succeeds().is_silent();
-    for (option, term) in [("--quiet", "xterm"), ("--json", "xterm"), ("--no-log", "dumb")] {
+    output
+        .succeeds()
+        .stdout_is("")
+        .stderr_is_one_line()
+        .stderr_has("1 file, 781.3 KiB copied in ");
+    assert!(
+        !output.stderr.contains(&b'\r') && !output.stderr.contains(&b'\x1b'),
+        "{output}"
+    );
+    slow(&sandbox, "1MB")
+        .args(["--quiet", "a", "b"])
+        .run()
+        .succeeds()
+        .is_silent();
+    for (option, term) in [
+        ("--quiet", "xterm"),
+        ("--json", "xterm"),
+        ("--no-log", "dumb"),
+    ] {
         let script = format!(r#"TERM={term} exec "$@""#);
-        let command = Command::new("sh").args(["-c", &script, "sh"]).arg(bin("filecopy")).cwd(sandbox.path());
+        let command = Command::new("sh")
+            .args(["-c", &script, "sh"])
+            .arg(bin("filecopy"))
+            .cwd(sandbox.path());
         let args = [option, "--reflink", "never", "--bwlimit", "1MB", "a", "b"];
         let mut pty = command.args(args).in_terminal(COLUMNS, ROWS);
         assert!(pty.wait(SOON).success());
@@ -125,15 +179,24 @@ fn verbose_lines_and_progress_share_the_screen() {
     for number in 0..4 {
         sandbox.file(format!("tree/{number}"), vec![1; 300_000]);
     }
-    let mut pty = slow(&sandbox, "1MB").args(["--verbose", "--jobs", "1", "tree", "copy"]).in_terminal(COLUMNS, ROWS);
+    let mut pty = slow(&sandbox, "1MB")
+        .args(["--verbose", "--jobs", "1", "tree", "copy"])
+        .in_terminal(COLUMNS, ROWS);
     assert!(pty.wait(SOON).success());
     assert!(drawn(&pty).len() > 1);
     let screen = pty.screen();
     for number in 0..4 {
         let line = format!("'tree/{number}' -> 'copy/{number}'");
-        assert!(screen.lines().any(|row| row == line), "{line} on a row of its own\n{screen}");
+        assert!(
+            screen.lines().any(|row| row == line),
+            "{line} on a row of its own\n{screen}"
+        );
     }
-    assert_eq!(screen.lines().count(), 6, "four files, their folder, the summary\n{screen}");
+    assert_eq!(
+        screen.lines().count(),
+        6,
+        "four files, their folder, the summary\n{screen}"
+    );
 }
 
 #[test]
@@ -159,12 +222,21 @@ fn colours_are_for_terminals_that_want_them() {
         }
         let mut pty = command.in_terminal(COLUMNS, ROWS);
         assert_eq!(pty.wait(SOON).code(), Some(1));
-        assert_eq!(has_red(&pty.raw()), expected, "NO_COLOR {variable:?}, --color {option:?}: {pty}");
-        assert!(pty.screen().starts_with("filecopy: cannot stat 'missing'"), "{pty}");
+        assert_eq!(
+            has_red(&pty.raw()),
+            expected,
+            "NO_COLOR {variable:?}, --color {option:?}: {pty}"
+        );
+        assert!(
+            pty.screen().starts_with("filecopy: cannot stat 'missing'"),
+            "{pty}"
+        );
     }
     let output = filecopy(&sandbox).args(["missing", "b"]).run();
     assert!(!has_red(&output.stderr), "{output}");
-    let output = filecopy(&sandbox).args(["--color", "always", "missing", "b"]).run();
+    let output = filecopy(&sandbox)
+        .args(["--color", "always", "missing", "b"])
+        .run();
     assert!(has_red(&output.stderr), "{output}");
 }
 
@@ -172,22 +244,43 @@ fn colours_are_for_terminals_that_want_them() {
 fn a_question_about_removal_is_asked_on_a_terminal() {
     for (answer, is_done) in [("y", true), ("n", false), ("", false), ("yes", true)] {
         let sandbox = Sandbox::new();
-        sandbox.file("tree/a", "x").file("copy/extra", "x").file("copy/more/inside", "x");
-        let mut pty = filecopy(&sandbox).args(["--delete", "-T", "tree", "copy"]).in_terminal(COLUMNS, ROWS);
-        pty.wait_text("remove 2 entries from 'copy' that 'tree' does not have? [y/N]", SOON);
+        sandbox
+            .file("tree/a", "x")
+            .file("copy/extra", "x")
+            .file("copy/more/inside", "x");
+        let mut pty = filecopy(&sandbox)
+            .args(["--delete", "-T", "tree", "copy"])
+            .in_terminal(COLUMNS, ROWS);
+        pty.wait_text(
+            "remove 2 entries from 'copy' that 'tree' does not have? [y/N]",
+            SOON,
+        );
         pty.send_line(answer);
-        assert_eq!(pty.wait(SOON).code(), Some(i32::from(!is_done)), "{answer:?}");
-        assert_eq!((sandbox.has("copy/extra"), sandbox.has("copy/a")), (!is_done, is_done), "{answer:?}");
+        assert_eq!(
+            pty.wait(SOON).code(),
+            Some(i32::from(!is_done)),
+            "{answer:?}"
+        );
+        assert_eq!(
+            (sandbox.has("copy/extra"), sandbox.has("copy/a")),
+            (!is_done, is_done),
+            "{answer:?}"
+        );
     }
     let sandbox = Sandbox::new();
     sandbox.file("tree/a", "x").file("copy/extra", "x");
-    let mut pty = filecopy(&sandbox).args(["--delete", "-T", "tree", "copy"]).in_terminal(COLUMNS, ROWS);
+    let mut pty = filecopy(&sandbox)
+        .args(["--delete", "-T", "tree", "copy"])
+        .in_terminal(COLUMNS, ROWS);
     pty.wait_text("[y/N]", SOON);
     pty.send(keys::CTRL_C);
     assert_eq!(pty.wait(SOON).code(), Some(130));
     assert_holds(&sandbox, "copy/extra", Some(b"x"));
     assert!(!sandbox.has("copy/a"));
     // Nobody to ask.
-    filecopy(&sandbox).args(["--delete", "-T", "tree", "copy"]).run().exits_with(2);
+    filecopy(&sandbox)
+        .args(["--delete", "-T", "tree", "copy"])
+        .run()
+        .exits_with(2);
     assert!(sandbox.has("copy/extra") && !sandbox.has("copy/a"));
 }

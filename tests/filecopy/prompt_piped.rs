@@ -18,12 +18,21 @@ fn pairs_of_lines_are_copied_and_the_prompt_is_not_shown() {
     let sandbox = Sandbox::new();
     sandbox.file("a", "x").file("b", "y");
     let output = told(&sandbox, "a\nc\nb\nd\nexit\n");
-    output.succeeds().stdout_is("").stderr_has("[1] c: 1 file, 1 B copied").stderr_has("[2] d: ");
+    output
+        .succeeds()
+        .stdout_is("")
+        .stderr_has("[1] c: 1 file, 1 B copied")
+        .stderr_has("[2] d: ");
     assert_holds(&sandbox, "c", Some(b"x"));
     assert_holds(&sandbox, "d", Some(b"y"));
     let mut lines = log(&sandbox);
     lines.sort();
-    let expected = ["Start copying a to c", "Start copying b to d", "c is copied completely", "d is copied completely"];
+    let expected = [
+        "Start copying a to c",
+        "Start copying b to d",
+        "c is copied completely",
+        "d is copied completely",
+    ];
     assert_eq!(lines, expected);
 }
 
@@ -60,7 +69,10 @@ fn the_session_ends_at_exit_and_at_the_end_of_the_input() {
 fn a_missing_source_is_told_and_the_session_goes_on() {
     let sandbox = Sandbox::new();
     sandbox.file("a", "x").dir("folder");
-    let output = told(&sandbox, "missing\nb\na\nno/such/folder\na\na\na\nfolder/missing/\na\nc\n");
+    let output = told(
+        &sandbox,
+        "missing\nb\na\nno/such/folder\na\na\na\nfolder/missing/\na\nc\n",
+    );
     output.exits_with(1);
     for line in [
         "filecopy: cannot stat 'missing': no such file or directory\n",
@@ -70,11 +82,21 @@ fn a_missing_source_is_told_and_the_session_goes_on() {
     ] {
         output.stderr_has(line);
     }
-    assert_eq!(output.stderr_text().matches("filecopy: ").count(), 4, "{output}");
+    assert_eq!(
+        output.stderr_text().matches("filecopy: ").count(),
+        4,
+        "{output}"
+    );
     assert_holds(&sandbox, "c", Some(b"x"));
-    for start in log(&sandbox).iter().filter_map(|line| line.strip_prefix("Start copying ")) {
+    for start in log(&sandbox)
+        .iter()
+        .filter_map(|line| line.strip_prefix("Start copying "))
+    {
         let copy = start.split_once(" to ").expect("a copy").1;
-        let ends = log(&sandbox).iter().filter(|line| line.starts_with(&format!("{copy} "))).count();
+        let ends = log(&sandbox)
+            .iter()
+            .filter(|line| line.starts_with(&format!("{copy} ")))
+            .count();
         assert_eq!(ends, 1, "{copy} in {:?}", log(&sandbox));
     }
 }
@@ -100,7 +122,12 @@ fn names_are_taken_as_they_are_typed() {
         let lines = [name, &copy, name, b"into", name, &inside].join(&b'\n');
         told(&sandbox, [&lines[..], b"\n"].concat()).succeeds();
         assert!(sandbox.has(OsStr::from_bytes(&copy)), "{shown}");
-        assert_eq!(sandbox.list("into").len(), 2, "{shown}: {:?}", sandbox.list("into"));
+        assert_eq!(
+            sandbox.list("into").len(),
+            2,
+            "{shown}: {:?}",
+            sandbox.list("into")
+        );
     }
 }
 
@@ -110,8 +137,17 @@ fn words_of_the_prompt_are_names_behind_a_dot_and_as_new_names() {
     for word in ["jobs", "help", "exit", "cancel 1"] {
         sandbox.file(word, word);
     }
-    told(&sandbox, "./jobs\na\n./help\nhelp too\n./exit\nb\n./cancel 1\njobs too\n").succeeds();
-    for (copy, word) in [("a", "jobs"), ("help too", "help"), ("b", "exit"), ("jobs too", "cancel 1")] {
+    told(
+        &sandbox,
+        "./jobs\na\n./help\nhelp too\n./exit\nb\n./cancel 1\njobs too\n",
+    )
+    .succeeds();
+    for (copy, word) in [
+        ("a", "jobs"),
+        ("help too", "help"),
+        ("b", "exit"),
+        ("jobs too", "cancel 1"),
+    ] {
         assert_holds(&sandbox, copy, Some(word.as_bytes()));
     }
 }
@@ -139,7 +175,12 @@ fn copies_run_side_by_side_while_lines_go_on() {
     running.send("small\nthree\n");
     running.wait_stderr("[3] three: 1 file", SOON);
     assert_holds(&sandbox, "three", Some(b"x"));
-    let expected = ["Start copying big to one", "Start copying big to two", "Start copying small to three", "three is copied completely"];
+    let expected = [
+        "Start copying big to one",
+        "Start copying big to two",
+        "Start copying small to three",
+        "three is copied completely",
+    ];
     wait_until("the lines of the copies so far", SOON, || {
         let mut lines = log(&sandbox);
         lines.sort();
@@ -150,23 +191,37 @@ fn copies_run_side_by_side_while_lines_go_on() {
     running.send("cancel 1\ncancel 77\n");
     running.wait_stderr("there is no copy 77", SOON);
     running.send("exit\nexit\n");
-    running.wait(SOON).exits_with(1).stderr_has("there is no copy 1\n").stderr_has("[2] two: cancelled");
+    running
+        .wait(SOON)
+        .exits_with(1)
+        .stderr_has("there is no copy 1\n")
+        .stderr_has("[2] two: cancelled");
     assert!(!sandbox.has("one") && !sandbox.has("two"));
     assert_eq!(leftovers(&sandbox, "."), [""; 0]);
-    let ends: Vec<_> = log(&sandbox).into_iter().filter(|line| line.ends_with("failed: cancelled")).collect();
+    let ends: Vec<_> = log(&sandbox)
+        .into_iter()
+        .filter(|line| line.ends_with("failed: cancelled"))
+        .collect();
     assert_eq!(ends, ["one failed: cancelled", "two failed: cancelled"]);
 }
 
 #[test]
 fn one_destination_has_one_copy_at_a_time() {
     let sandbox = Sandbox::new();
-    sandbox.file("big", vec![1; BIG]).file("a", "x").dir("folder").symlink("folder", "link");
+    sandbox
+        .file("big", vec![1; BIG])
+        .file("a", "x")
+        .dir("folder")
+        .symlink("folder", "link");
     let mut running = slow(&sandbox, ENDLESS).start();
     running.send("big\nfolder/copy\n");
     wait_written(&mut running, SOME);
     for name in ["folder/copy", "./folder/../folder/copy", "link/copy"] {
         running.send(format!("a\n{name}\n"));
-        running.wait_stderr(&format!("filecopy: '{name}' is being written by job 1\n"), SOON);
+        running.wait_stderr(
+            &format!("filecopy: '{name}' is being written by job 1\n"),
+            SOON,
+        );
     }
     running.send("cancel 1\n");
     running.wait_stderr("[1] folder/copy: cancelled", SOON);
@@ -181,7 +236,10 @@ fn exit_waits_for_what_runs() {
     sandbox.file("a", vec![1; 500_000]);
     let output = slow(&sandbox, "1MB").stdin("a\nb\na\nc\nexit\n").run();
     output.succeeds();
-    assert!(output.elapsed.as_millis() > 700, "a megabyte at a megabyte a second: {output}");
+    assert!(
+        output.elapsed.as_millis() > 700,
+        "a megabyte at a megabyte a second: {output}"
+    );
     assert_holds(&sandbox, "b", Some(&[1; 500_000]));
     assert_holds(&sandbox, "c", Some(&[1; 500_000]));
 }
@@ -194,20 +252,33 @@ fn a_line_too_long_for_a_name_is_told_and_passed_over() {
     let lines = [&long[..], b"\na\n", &long, b"\nb\n"].concat();
     let output = told(&sandbox, lines);
     output.exits_with(1);
-    assert_eq!(output.stderr_text().matches("filecopy: that line is too long for a name\n").count(), 2, "{output}");
+    assert_eq!(
+        output
+            .stderr_text()
+            .matches("filecopy: that line is too long for a name\n")
+            .count(),
+        2,
+        "{output}"
+    );
     assert_holds(&sandbox, "b", Some(b"x"));
     // Long, but a name: the system says what it thinks of it.
     let output = told(&sandbox, format!("{}\nc\n", "n".repeat(5_000)));
     output.exits_with(1).stderr_has("file name too long");
     // A zero byte is in no name.
-    told(&sandbox, "a\0b\nc\n").exits_with(1).stderr_has(r"cannot stat $'a\000b'");
+    told(&sandbox, "a\0b\nc\n")
+        .exits_with(1)
+        .stderr_has(r"cannot stat $'a\000b'");
 }
 
 #[test]
 fn help_and_jobs_answer_on_stdout() {
     let sandbox = Sandbox::new();
     let output = told(&sandbox, "help\njobs\nexit\n");
-    output.succeeds().stderr_is("").stdout_has("cancel N").stdout_has("no copy runs\n");
+    output
+        .succeeds()
+        .stderr_is("")
+        .stdout_has("cancel N")
+        .stdout_has("no copy runs\n");
 }
 
 #[test]
@@ -221,7 +292,11 @@ fn many_copies_at_once_all_arrive() {
     sandbox.dir("to");
     told(&sandbox, lines).succeeds();
     for number in 0..200 {
-        assert_holds(&sandbox, &format!("to/{number}"), Some(number.to_string().as_bytes()));
+        assert_holds(
+            &sandbox,
+            &format!("to/{number}"),
+            Some(number.to_string().as_bytes()),
+        );
     }
     assert_eq!(log(&sandbox).len(), 400);
 }
@@ -235,11 +310,20 @@ fn a_signal_cancels_all_copies_of_a_session() {
         running.send("big\none\nbig\ntwo\n");
         wait_written(&mut running, 2 * SOME);
         running.signal(signal);
-        running.wait(SOON).exits_with(130).stderr_has("interrupted: cancelling 2 copies");
+        running
+            .wait(SOON)
+            .exits_with(130)
+            .stderr_has("interrupted: cancelling 2 copies");
         assert_eq!(sandbox.list(".").len(), 2, "{:?}", sandbox.list("."));
-        let ends: Vec<_> = log(&sandbox).into_iter().filter(|line| line.contains(" failed: ")).collect();
+        let ends: Vec<_> = log(&sandbox)
+            .into_iter()
+            .filter(|line| line.contains(" failed: "))
+            .collect();
         assert_eq!(ends.len(), 2);
-        assert!(ends.iter().all(|end| end.ends_with(" failed: interrupted")), "{ends:?}");
+        assert!(
+            ends.iter().all(|end| end.ends_with(" failed: interrupted")),
+            "{ends:?}"
+        );
     }
 }
 
@@ -253,14 +337,19 @@ fn a_signal_while_a_name_is_awaited_ends_the_session() {
         running.wait_stderr("[1] b: 1 file", SOON);
         running.signal(signal);
         running.wait(SOON).exits_with(130);
-        assert_eq!(log(&sandbox), ["Start copying a to b", "b is copied completely"]);
+        assert_eq!(
+            log(&sandbox),
+            ["Start copying a to b", "b is copied completely"]
+        );
     }
 }
 
 #[test]
 fn a_closed_stdin_is_the_end_of_the_input() {
     let sandbox = Sandbox::new();
-    let command = Command::new("sh").args(["-c", r#"exec "$1" <&-"#, "sh"]).arg(bin("filecopy"));
+    let command = Command::new("sh")
+        .args(["-c", r#"exec "$1" <&-"#, "sh"])
+        .arg(bin("filecopy"));
     command.cwd(sandbox.path()).run().succeeds().is_silent();
 }
 
@@ -268,11 +357,21 @@ fn a_closed_stdin_is_the_end_of_the_input() {
 fn options_hold_for_every_copy_of_a_session() {
     let sandbox = Sandbox::new();
     sandbox.file("a", "new").file("b", "old").file("c", "old");
-    filecopy(&sandbox).args(["--backup", "--quiet", "--log", "mine"]).stdin("a\nb\na\nc\n").run().succeeds().is_silent();
+    filecopy(&sandbox)
+        .args(["--backup", "--quiet", "--log", "mine"])
+        .stdin("a\nb\na\nc\n")
+        .run()
+        .succeeds()
+        .is_silent();
     assert_holds(&sandbox, "b~", Some(b"old"));
     assert_holds(&sandbox, "c~", Some(b"old"));
     assert_eq!(sandbox.read_text("mine").lines().count(), 4);
-    filecopy(&sandbox).arg("--dry-run").stdin("a\nd\n").run().succeeds().stdout_is("'a' -> 'd'\n");
+    filecopy(&sandbox)
+        .arg("--dry-run")
+        .stdin("a\nd\n")
+        .run()
+        .succeeds()
+        .stdout_is("'a' -> 'd'\n");
     assert!(!sandbox.has("d"));
     filecopy(&sandbox).arg("--json").run().exits_with(2);
 }

@@ -1,45 +1,55 @@
-//! The prompt on a terminal, as a person sees it: what is typed stays whole while copies report below it.
+//! The prompt on a terminal, as a person sees it: what is typed stays whole while copies report below it. What becomes of
+//! the terminal itself is in `terminal.rs`.
 
-use std::fs;
-use std::time::Duration;
-
-use harness::{Command, Pty, SOON, Sandbox, Screen, Signal, bin, keys, wait_until};
+use harness::{Command, Pty, SOON, Sandbox, Screen, keys};
 
 use crate::held::{BIG, ENDLESS, assert_holds, filecopy, leftovers, log, slow};
 
-const COLUMNS: u16 = 100;
-const ROWS: u16 = 24;
+pub(crate) const COLUMNS: u16 = 100;
+pub(crate) const ROWS: u16 = 24;
 
 /// A session at the prompt, which is up.
 #[track_caller]
-fn session(command: Command) -> Pty {
+pub(crate) fn session(command: Command) -> Pty {
     let pty = command.in_terminal(COLUMNS, ROWS);
-    pty.wait_for("the first question", SOON, |screen| typed(screen) == "source file:");
+    pty.wait_for("the first question", SOON, |screen| {
+        typed(screen) == "source file:"
+    });
     pty
 }
 
 /// The row in which the cursor is: what is being typed.
-fn typed(screen: &Screen) -> String {
+pub(crate) fn typed(screen: &Screen) -> String {
     row(screen, screen.cursor_position().0)
 }
 
 fn row(screen: &Screen, number: u16) -> String {
-    screen.rows(0, COLUMNS).nth(number.into()).unwrap_or_default().trim_end().to_owned()
+    screen
+        .rows(0, COLUMNS)
+        .nth(number.into())
+        .unwrap_or_default()
+        .trim_end()
+        .to_owned()
 }
 
 /// The rows under the one in which the cursor is.
-fn below(screen: &Screen) -> Vec<String> {
-    (screen.cursor_position().0 + 1..ROWS).map(|number| row(screen, number)).filter(|row| !row.is_empty()).collect()
+pub(crate) fn below(screen: &Screen) -> Vec<String> {
+    (screen.cursor_position().0 + 1..ROWS)
+        .map(|number| row(screen, number))
+        .filter(|row| !row.is_empty())
+        .collect()
 }
 
 #[track_caller]
-fn wait_typed(pty: &Pty, text: &str) {
-    pty.wait_for(&format!("{text:?} where the cursor is"), SOON, |screen| typed(screen) == text);
+pub(crate) fn wait_typed(pty: &Pty, text: &str) {
+    pty.wait_for(&format!("{text:?} where the cursor is"), SOON, |screen| {
+        typed(screen) == text
+    });
 }
 
 /// The code with which it ends.
 #[track_caller]
-fn code(mut pty: Pty) -> Option<i32> {
+pub(crate) fn code(mut pty: Pty) -> Option<i32> {
     pty.wait(SOON).code()
 }
 
@@ -53,21 +63,31 @@ fn it_asks_for_a_source_file_and_a_new_name() {
     pty.send_line("b");
     pty.wait_text("[1] b: 1 file, 1 B copied", SOON);
     wait_typed(&pty, "source file:");
-    assert!(pty.screen().contains("source file: a\nnew name: b\n"), "the conversation stays readable\n{pty}");
+    assert!(
+        pty.screen().contains("source file: a\nnew name: b\n"),
+        "the conversation stays readable\n{pty}"
+    );
     pty.send_line("exit");
     assert_eq!(code(pty), Some(0));
-    assert_eq!(log(&sandbox), ["Start copying a to b", "b is copied completely"]);
+    assert_eq!(
+        log(&sandbox),
+        ["Start copying a to b", "b is copied completely"]
+    );
 }
 
 #[test]
 fn what_is_typed_stays_whole_while_copies_report() {
     let sandbox = Sandbox::new();
-    sandbox.file("big", vec![1; BIG]).file("quick", vec![1; 90_000]);
+    sandbox
+        .file("big", vec![1; BIG])
+        .file("quick", vec![1; 90_000]);
     let mut pty = session(slow(&sandbox, ENDLESS));
     for name in ["one", "two"] {
         pty.send_line("big").send_line(name);
     }
-    pty.wait_for("a row for each copy", SOON, |screen| below(screen).len() == 2);
+    pty.wait_for("a row for each copy", SOON, |screen| {
+        below(screen).len() == 2
+    });
     pty.send("half a na");
     wait_typed(&pty, "source file: half a na");
     // The rows change several times under what is typed. A screen in the middle of its painting says nothing.
@@ -76,8 +96,16 @@ fn what_is_typed_stays_whole_while_copies_report() {
         let rows = below(screen);
         let is_painted = typed(screen) == "source file: half a na" && rows.len() == 2;
         if is_painted && seen.last() != Some(&rows) {
-            assert!(rows[0].starts_with("[1] one") && rows[1].starts_with("[2] two"), "{rows:?}");
-            assert_eq!(screen.contents().matches("half").count(), 1, "{}", screen.contents());
+            assert!(
+                rows[0].starts_with("[1] one") && rows[1].starts_with("[2] two"),
+                "{rows:?}"
+            );
+            assert_eq!(
+                screen.contents().matches("half").count(),
+                1,
+                "{}",
+                screen.contents()
+            );
             seen.push(rows);
         }
         seen.len() > 5
@@ -133,7 +161,10 @@ fn jobs_cancel_and_help_answer() {
     assert_eq!(sandbox.list(".").len(), 2, "log.txt and the source");
     pty.send_line("exit");
     assert_eq!(code(pty), Some(1));
-    assert_eq!(log(&sandbox), ["Start copying big to copy", "copy failed: cancelled"]);
+    assert_eq!(
+        log(&sandbox),
+        ["Start copying big to copy", "copy failed: cancelled"]
+    );
 }
 
 #[test]
@@ -143,14 +174,22 @@ fn exit_says_what_runs_and_waits_and_a_second_one_cancels() {
     let mut pty = session(slow(&sandbox, ENDLESS));
     pty.send_line("big").send_line("one");
     pty.send_line("exit");
-    pty.wait_text("1 copy still runs: one; waiting (type exit again to cancel it)", SOON);
+    pty.wait_text(
+        "1 copy still runs: one; waiting (type exit again to cancel it)",
+        SOON,
+    );
     pty.send_line("what?");
-    pty.wait_for("the same answer again", SOON, |screen| screen.contents().matches("1 copy still runs: one").count() == 2);
+    pty.wait_for("the same answer again", SOON, |screen| {
+        screen.contents().matches("1 copy still runs: one").count() == 2
+    });
     pty.send_line("exit");
     pty.wait_text("cancelling 1 copy", SOON);
     assert_eq!(code(pty), Some(1));
     assert!(!sandbox.has("one"));
-    assert_eq!(log(&sandbox), ["Start copying big to one", "one failed: cancelled"]);
+    assert_eq!(
+        log(&sandbox),
+        ["Start copying big to one", "one failed: cancelled"]
+    );
 }
 
 #[test]
@@ -159,10 +198,16 @@ fn exit_waits_to_the_end() {
         let sandbox = Sandbox::new();
         sandbox.file("a", vec![1; 600_000]);
         let mut pty = session(slow(&sandbox, "900KB"));
-        pty.send_line("a").send_line("one").send_line("a").send_line("two");
+        pty.send_line("a")
+            .send_line("one")
+            .send_line("a")
+            .send_line("two");
         wait_typed(&pty, "source file:");
         pty.send(leave);
-        pty.wait_text("2 copies still run: one, two; waiting (type exit again to cancel them)", SOON);
+        pty.wait_text(
+            "2 copies still run: one, two; waiting (type exit again to cancel them)",
+            SOON,
+        );
         assert_eq!(code(pty), Some(0));
         assert_holds(&sandbox, "one", Some(&[1; 600_000]));
         assert_holds(&sandbox, "two", Some(&[1; 600_000]));
@@ -174,13 +219,21 @@ fn ctrl_c_cancels_all_and_leaves_with_130() {
     let sandbox = Sandbox::new();
     sandbox.file("big", vec![1; BIG]);
     let mut pty = session(slow(&sandbox, ENDLESS));
-    pty.send_line("big").send_line("one").send_line("big").send_line("two");
-    pty.wait_for("a row for each copy", SOON, |screen| below(screen).len() == 2);
+    pty.send_line("big")
+        .send_line("one")
+        .send_line("big")
+        .send_line("two");
+    pty.wait_for("a row for each copy", SOON, |screen| {
+        below(screen).len() == 2
+    });
     pty.send(keys::CTRL_C);
     pty.wait_text("interrupted: cancelling 2 copies", SOON);
     assert_eq!(code(pty), Some(130));
     assert_eq!(sandbox.list(".").len(), 2, "{:?}", sandbox.list("."));
-    let ends = log(&sandbox).into_iter().filter(|line| line.ends_with(" failed: interrupted")).count();
+    let ends = log(&sandbox)
+        .into_iter()
+        .filter(|line| line.ends_with(" failed: interrupted"))
+        .count();
     assert_eq!(ends, 2);
 }
 
@@ -199,8 +252,17 @@ fn ctrl_d_leaves_as_exit_does() {
     sandbox.file("a", "x");
     for lines in [&[][..], &["a", "b"], &["a"]] {
         let mut pty = session(filecopy(&sandbox));
-        lines.iter().for_each(|line| drop(pty.send_line(line)));
-        wait_typed(&pty, if lines.len() == 1 { "new name:" } else { "source file:" });
+        for line in lines {
+            pty.send_line(line);
+        }
+        wait_typed(
+            &pty,
+            if lines.len() == 1 {
+                "new name:"
+            } else {
+                "source file:"
+            },
+        );
         pty.send(keys::CTRL_D);
         assert_eq!(code(pty), Some(0), "{lines:?}");
     }
@@ -209,8 +271,15 @@ fn ctrl_d_leaves_as_exit_does() {
 #[test]
 fn tab_completes_names() {
     let sandbox = Sandbox::new();
-    sandbox.file("report-2026.txt", "x").file("folder/inside one", "x").file("folder/outside", "x");
-    sandbox.file(".hidden", "x").file("한글 파일.txt", "x").file("other-1", "").file("other-2", "");
+    sandbox
+        .file("report-2026.txt", "x")
+        .file("folder/inside one", "x")
+        .file("folder/outside", "x");
+    sandbox
+        .file(".hidden", "x")
+        .file("한글 파일.txt", "x")
+        .file("other-1", "")
+        .file("other-2", "");
     let mut pty = session(filecopy(&sandbox));
     for (keys, typed) in [
         ("rep\t", "source file: report-2026.txt"),
@@ -245,9 +314,16 @@ fn korean_names_are_typed_and_corrected() {
     let sandbox = Sandbox::new();
     sandbox.file("보고서.txt", "x");
     let mut pty = session(filecopy(&sandbox));
-    pty.send("보고서서").send(keys::BACKSPACE).send(".txt").send(keys::ENTER);
+    pty.send("보고서서")
+        .send(keys::BACKSPACE)
+        .send(".txt")
+        .send(keys::ENTER);
     wait_typed(&pty, "new name:");
-    pty.send("새 보고").send(keys::LEFT).send(keys::LEFT).send("로운 ").send(keys::ENTER);
+    pty.send("새 보고")
+        .send(keys::LEFT)
+        .send(keys::LEFT)
+        .send("로운 ")
+        .send(keys::ENTER);
     pty.wait_text("1 file, 1 B copied", SOON);
     pty.send_line("exit");
     assert_eq!(code(pty), Some(0));
@@ -258,10 +334,16 @@ fn korean_names_are_typed_and_corrected() {
 #[test]
 fn errors_are_told_and_the_prompt_goes_on() {
     let sandbox = Sandbox::new();
-    sandbox.file("a", "x").file("big", vec![1; BIG]).dir("folder");
+    sandbox
+        .file("a", "x")
+        .file("big", vec![1; BIG])
+        .dir("folder");
     let mut pty = session(slow(&sandbox, ENDLESS));
     pty.send_line("missing").send_line("b");
-    pty.wait_text("filecopy: cannot stat 'missing': no such file or directory", SOON);
+    pty.wait_text(
+        "filecopy: cannot stat 'missing': no such file or directory",
+        SOON,
+    );
     pty.send_line("a").send_line("a");
     pty.wait_text("filecopy: 'a' and 'a' are the same file", SOON);
     pty.send_line("big").send_line("folder");
@@ -269,7 +351,11 @@ fn errors_are_told_and_the_prompt_goes_on() {
     pty.send_line("a").send_line("folder/big");
     pty.wait_text("filecopy: 'folder/big' is being written by job", SOON);
     wait_typed(&pty, "source file:");
-    pty.send_line("").send_line("").send_line("a").send_line("").send_line("b");
+    pty.send_line("")
+        .send_line("")
+        .send_line("a")
+        .send_line("")
+        .send_line("b");
     pty.wait_text("b: 1 file, 1 B copied", SOON);
     pty.send_line("exit").send_line("exit");
     assert_eq!(code(pty), Some(1));
@@ -292,96 +378,4 @@ fn more_copies_than_rows_are_counted() {
     pty.send(keys::CTRL_C);
     assert_eq!(code(pty), Some(130));
     assert_eq!(sandbox.list(".").len(), 2);
-}
-
-#[test]
-fn a_narrow_window_and_a_changed_one_keep_the_line_whole() {
-    let sandbox = Sandbox::new();
-    sandbox.file("big", vec![1; BIG]);
-    let mut pty = session(slow(&sandbox, ENDLESS));
-    pty.send_line("big").send_line("a-copy-with-a-rather-long-name-that-does-not-fit-everywhere");
-    pty.wait_for("a row", SOON, |screen| below(screen).len() == 1);
-    pty.resize(30, 10);
-    pty.wait_for("one row of thirty columns at most", SOON, |screen| {
-        let (line, _) = screen.cursor_position();
-        let rows: Vec<String> = screen.rows(0, 30).collect();
-        let is_typed = rows[usize::from(line)].trim_end() == "source file:";
-        is_typed && rows.iter().skip(usize::from(line) + 1).filter(|row| !row.trim().is_empty()).count() == 1
-    });
-    pty.send(keys::CTRL_C);
-    assert_eq!(code(pty), Some(130));
-}
-
-#[test]
-fn the_terminal_is_as_it_was_however_the_session_ends() {
-    type Leave = fn(&mut Pty, u32);
-    let ways: [(&str, Leave); 5] = [
-        ("exit", |pty, _| drop(pty.send_line("exit"))),
-        ("Ctrl-C", |pty, _| drop(pty.send(keys::CTRL_C))),
-        ("SIGTERM", |_, pid| signal(pid, "TERM")),
-        ("SIGTERM while a name is half typed", |pty, pid| {
-            pty.send("half");
-            wait_typed(pty, "source file: half");
-            signal(pid, "TERM");
-        }),
-        ("SIGHUP", |_, pid| signal(pid, "HUP")),
-    ];
-    for (way, leave) in ways {
-        let sandbox = Sandbox::new();
-        // Settings that are not the usual ones, so that they are not put back by chance.
-        let script = r#"stty -ixon erase '^H'; stty -a >before; "$1"; echo "code $?" >code; stty -a >after"#;
-        let mut pty = session(Command::new("sh").args(["-c", script, "sh"]).arg(bin("filecopy")).cwd(sandbox.path()));
-        let child = child_of(pty.pid());
-        leave(&mut pty, child);
-        assert_eq!(code(pty), Some(0), "{way}: the shell goes on");
-        assert_eq!(sandbox.read_text("after"), sandbox.read_text("before"), "{way}");
-        let expected = if way == "exit" { "code 0\n" } else { "code 130\n" };
-        assert_eq!(sandbox.read_text("code"), expected, "{way}");
-    }
-}
-
-#[test]
-fn a_terminal_that_goes_away_ends_the_session_and_its_copies() {
-    let sandbox = Sandbox::new();
-    sandbox.file("big", vec![1; BIG]);
-    let mut pty = session(slow(&sandbox, ENDLESS));
-    pty.send_line("big").send_line("copy");
-    pty.wait_for("a row", SOON, |screen| below(screen).len() == 1);
-    pty.signal(Signal::HUP);
-    assert_eq!(code(pty), Some(130));
-    assert!(!sandbox.has("copy"));
-    assert_eq!(log(&sandbox), ["Start copying big to copy", "copy failed: interrupted"]);
-}
-
-#[test]
-fn a_terminal_without_cursor_movement_is_asked_plainly() {
-    let sandbox = Sandbox::new();
-    sandbox.file("a", "x");
-    let script = r#"TERM=dumb exec "$1""#;
-    let mut pty = Command::new("sh").args(["-c", script, "sh"]).arg(bin("filecopy")).cwd(sandbox.path()).in_terminal(COLUMNS, ROWS);
-    pty.wait_text("source file: ", SOON);
-    pty.send_line("a");
-    pty.wait_text("new name: ", SOON);
-    pty.send_line("b");
-    pty.wait_text("[1] b: 1 file", SOON);
-    pty.send_line("exit");
-    assert_eq!(code(pty), Some(0));
-    assert_holds(&sandbox, "b", Some(b"x"));
-}
-
-/// The process that a shell runs in its foreground.
-#[track_caller]
-fn child_of(shell: u32) -> u32 {
-    let mut child = None;
-    wait_until("a child of the shell", SOON, || {
-        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap_or_default();
-        child = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
-        child.is_some()
-    });
-    child.expect("waited for")
-}
-
-#[track_caller]
-fn signal(pid: u32, name: &str) {
-    Command::new("kill").args(["-s", name, &pid.to_string()]).deadline(Duration::from_secs(5)).run().succeeds();
 }

@@ -177,22 +177,31 @@ fn change(sandbox: &Sandbox, name: &str) {
 
 #[test]
 fn a_second_copy_onto_the_first_changes_nothing() {
-    for seed in 400..406 {
-        for way in [
-            &[][..],
-            &["--update"],
-            &["--resume"],
-            &["--no-clobber"],
-            &["--delete", "--yes"],
-            &["--verify"],
-        ] {
-            let sandbox = Sandbox::new();
-            tree::grow(seed, &Spec::default(), &sandbox.join("src"));
-            filecopy(&sandbox, &["src", "dst"]).run().succeeds();
-            filecopy(&sandbox, &[way, &["-T", "src", "dst"]].concat())
-                .run()
-                .succeeds();
-            crate::copying::assert_alike(&sandbox, "src", "dst", Aspects::ALL);
+    let ways: [&[&str]; 6] = [
+        &[],
+        &["--update"],
+        &["--resume"],
+        &["--no-clobber"],
+        &["--delete", "--yes"],
+        &["--verify"],
+    ];
+    for seed in 400..403 {
+        let sandbox = in_memory();
+        tree::grow(seed, &Spec::default(), &sandbox.join("src"));
+        let before = tree::snapshot(&sandbox.join("src"));
+        for way in ways {
+            let dst = format!("dst{}", way.concat());
+            for target in [&["src"][..], &["-T", "src"]] {
+                let args = [way, target, &[&dst]].concat();
+                filecopy(&sandbox, &args).run().succeeds();
+            }
+            let after = tree::snapshot(&sandbox.join(&dst));
+            let differ = tree::diff(&before, &after, Aspects::ALL);
+            assert!(
+                differ.is_empty(),
+                "seed {seed}, {way:?}:\n{}",
+                differ.join("\n")
+            );
         }
     }
 }

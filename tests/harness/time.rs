@@ -69,6 +69,23 @@ pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bo
     }
 }
 
+/// Tries again while the error is one that passes by itself.
+///
+/// Meant for what is in use only for a moment: while another thread of the test starts a program, the child holds a copy
+/// of every open file until its exec. An executable just written is then busy, and so is its file system.
+pub(crate) fn patiently<T, E>(
+    mut attempt: impl FnMut() -> Result<T, E>,
+    is_passing: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let deadline = Deadline::after(SOON);
+    loop {
+        match attempt() {
+            Err(error) if is_passing(&error) && !deadline.has_passed() => pause(),
+            result => return result,
+        }
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "tests measure real programs in real time"

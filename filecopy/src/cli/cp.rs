@@ -21,6 +21,7 @@ mod words;
 use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -92,21 +93,21 @@ fn copy(mut request: Request) -> ExitCode {
         exit::report("cp", &error);
         return ExitStatus::Failed.into();
     }
-    let mut teller = Teller::default();
-    let ended = std::thread::scope(|scope| {
-        let (plan, progress) = (&plan, &progress);
-        // The thread owns the engine, and with it the other end of the channel: when the channel ends, all is done.
-        let worker = scope.spawn(move || jobs::run(&engine, plan, progress));
-        teller.tell_all(&events);
-        worker.join()
+    let (copied, told) = std::thread::scope(|scope| {
+        let teller = scope.spawn(move || Teller::default().tell_all(&events));
+        let copied = catch_unwind(AssertUnwindSafe(|| jobs::run(&engine, &plan, &progress)));
+        // The engine holds the other end of the channel: without it the teller comes to its end.
+        drop(engine);
+        (copied, teller.join())
     });
-    if ended.is_err() {
-        say("ended by an internal fault");
-    }
-    match ended {
+    match (copied, told) {
         _ if progress.is_cancelled() => ExitStatus::Interrupted.into(),
-        Ok(()) if !teller.has_failed => ExitStatus::Success.into(),
-        _ => ExitStatus::Failed.into(),
+        (Ok(()), Ok(Told::Well)) => ExitStatus::Success.into(),
+        (Ok(()), Ok(Told::Failures)) => ExitStatus::Failed.into(),
+        _ => {
+            say("ended by an internal fault");
+            ExitStatus::Failed.into()
+        }
     }
 }
 
@@ -146,6 +147,15 @@ fn watch_signals(
     Ok(())
 }
 
+/// What there was to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// Nothing that went wrong.
+    Well,
+    /// That something could not be copied, or be told.
+    Failures,
+}
+
 /// Tells events as `cp` would.
 #[derive(Debug, Default)]
 struct Teller {
@@ -157,7 +167,7 @@ struct Teller {
 }
 
 impl Teller {
-    fn tell_all(&mut self, events: &Receiver<Event>) {
+    fn tell_all(mut self, events: &Receiver<Event>) -> Told {
         loop {
             let event = match events.try_recv() {
                 Ok(event) => event,
@@ -172,6 +182,11 @@ impl Teller {
             self.tell(&event);
         }
         self.flush();
+        if self.has_failed {
+            Told::Failures
+        } else {
+            Told::Well
+        }
     }
 
     fn tell(&mut self, event: &Event) {

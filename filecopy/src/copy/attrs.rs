@@ -245,7 +245,8 @@ fn is_list(name: &CStr) -> bool {
     name.to_bytes().starts_with(b"system.posix_acl")
 }
 
-fn is_ruled_out(cause: &io::Error) -> bool {
+/// Whether a failure to set an attribute is the system's rule and not this file's fault.
+pub(super) fn is_ruled_out(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),
         io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied

@@ -17,7 +17,7 @@ use crate::run::Run;
 use crate::sameness::{self, Sameness, Side};
 use crate::sys::{self, Dir, Kind, Links, Stat};
 
-use super::{Met, backup};
+use super::{Met, backup, special};
 
 /// Nothing stands in the way.
 const FREE: Met = Met::Ready {
@@ -31,11 +31,14 @@ pub(super) fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met,
         return Ok(FREE);
     };
     if spot.is_fresh() {
+        special::refuse_stray_link(run, spot)?;
         return Ok(FREE);
     }
     let links = links(source, run.options);
     let Some(existing) = look(run, spot, folder, links)? else {
-        return refuse_new_link(run, spot, folder, links).map(|()| FREE);
+        refuse_new_link(run, spot, folder, links)?;
+        special::refuse_stray_link(run, spot)?;
+        return Ok(FREE);
     };
     if run.options.existing == Existing::Keep {
         return Ok(Met::Leave(existing));
@@ -58,6 +61,7 @@ pub(super) fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met,
         return Err(Error::JustCreated { from, to });
     }
     refuse_new_link(run, spot, folder, links)?;
+    special::refuse_stray_link(run, spot)?;
     make_way(run, spot, folder, source, existing)
 }
 
@@ -216,6 +220,7 @@ fn make_way(
     let must_go = run.options.replace == Replace::Remove
         || (run.options.content != Content::AttributesOnly
             && ((run.options.preserve.links && existing.names > 1)
+                || source.kind == Kind::Symlink
                 || (run.options.follow == Follow::Never && source.kind != Kind::File)));
     if must_go {
         remove(run, spot, folder)?;
@@ -247,7 +252,12 @@ pub(super) fn put_back(spot: &Spot<'_>, kept_as: &OsStr) -> Result<(), Error> {
 }
 
 /// Whether the backup's name is the source's own, so that making it would destroy the source. `cp` looks at the spelling first.
-pub(super) fn is_own_backup(options: &Options, spot: &Spot<'_>, folder: &Dir, source: &Stat) -> bool {
+pub(super) fn is_own_backup(
+    options: &Options,
+    spot: &Spot<'_>,
+    folder: &Dir,
+    source: &Stat,
+) -> bool {
     let (Backup::Simple(suffix) | Backup::Existing(suffix)) = &options.backup else {
         return false;
     };
@@ -257,5 +267,8 @@ pub(super) fn is_own_backup(options: &Options, spot: &Spot<'_>, folder: &Dir, so
         Some(_) => (name == spot.source_name, Links::Follow),
         None => (true, Links::Keep),
     };
-    is_alike && folder.stat(&name, links).is_ok_and(|stat| stat.id == source.id)
+    is_alike
+        && folder
+            .stat(&name, links)
+            .is_ok_and(|stat| stat.id == source.id)
 }

@@ -31,7 +31,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::config::{Content, Existing, Special, Verify};
+use crate::config::{Content, Existing, Options, Special, Verify};
 use crate::error::{Change, Doing, Error};
 use crate::job::Action;
 use crate::place::Spot;
@@ -126,9 +126,8 @@ fn file<'scope>(
 ) -> Result<(Action, u64), Error> {
     let contents_only = run.options.special == Special::Contents;
     let open = || {
-        let file =
-            (spot.pair.source).open_file(spot.source_name, spot.links, contents_only);
-        file.map_err(|cause| Error::io(Doing::OpenSource, spot.source(), cause))
+        let file = (spot.pair.source).open_file(spot.source_name, spot.links, contents_only);
+        file.map_err(|cause| unopened(spot, kind, cause))
     };
     // A pipe is opened last: that waits until somebody writes to it.
     let opened = (kind == Kind::File).then(open).transpose()?;
@@ -172,6 +171,18 @@ fn file<'scope>(
     unless_failed(run, spot, kept_as, result)
 }
 
+/// What to say about a source that cannot be opened: what was listed as a file may have become a link or a socket since.
+fn unopened(spot: &Spot<'_>, listed: Kind, cause: std::io::Error) -> Error {
+    let now = spot.pair.source.stat(spot.source_name, spot.links);
+    if listed == Kind::File && now.is_ok_and(|now| now.kind != Kind::File) {
+        return Error::Changed {
+            path: spot.source(),
+            change: Change::Kind,
+        };
+    }
+    Error::io(Doing::OpenSource, spot.source(), cause)
+}
+
 /// How many names of a file this job may meet and must make one file again; 0 when it need not.
 fn names(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat) -> u64 {
     let makes_files = matches!(run.options.content, Content::Copy | Content::AttributesOnly);
@@ -195,9 +206,7 @@ fn leave(
         return Ok((Action::Skipped, 0));
     }
     match run.links.claim(stat.id, names) {
-        Claim::Again(copied) if special::is_one_with(&copied, existing) => {
-            Ok((Action::Skipped, 0))
-        }
+        Claim::Again(copied) if special::is_one_with(&copied, existing) => Ok((Action::Skipped, 0)),
         Claim::Again(copied) => {
             special::link(run, spot, &copied, Some(existing))?;
             Ok((Action::Linked, 0))
@@ -374,6 +383,17 @@ fn is_remote(run: &Run<'_>, spot: &Spot<'_>) -> bool {
             .learn(spot.pair.devices, |known| known.is_remote = Some(is_remote));
         is_remote
     })
+}
+
+/// What is being done when an entry of this kind is copied.
+pub(crate) fn making(kind: Kind, options: &Options) -> Doing {
+    match kind {
+        Kind::Symlink => Doing::CreateLink,
+        Kind::File | Kind::Folder => Doing::Create,
+        _ if options.special == Special::Contents => Doing::Create,
+        Kind::Fifo => Doing::CreateFifo,
+        Kind::Socket | Kind::CharDevice | Kind::BlockDevice => Doing::CreateSpecial,
+    }
 }
 
 /// What it means that an entry could not be made: in a folder that this run made, the name can only be taken by another entry of

@@ -15,7 +15,7 @@ use crate::sys::{self, Dir, Kind, Links, Stat};
 use crate::tree::links::{Claim, Copied};
 
 use super::stage::temporary_name;
-use super::{Met, backup, cannot_make, meet, names, unless_failed};
+use super::{Met, attrs, backup, cannot_make, meet, names, unless_failed};
 
 /// Copies an entry that has no content of its own.
 pub(super) fn copy(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Error> {
@@ -59,17 +59,12 @@ pub(super) fn copy(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Erro
 pub(super) fn another_name(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Error> {
     let stat = (spot.pair.source.stat(spot.source_name, spot.links))
         .map_err(|cause| Error::io(Doing::Stat, spot.source(), cause))?;
-    let is_symbolic = run.options.content == Content::SymbolicLink;
-    if is_symbolic && spot.source().is_relative() && !is_current_folder(spot) {
-        let to = spot.destination();
-        return Err(Error::RelativeLink { to });
-    }
     let (existing, kept_as) = match meet(run, spot, &stat)? {
         Met::Ready { existing, kept_as } => (existing, kept_as),
         Met::Leave(_) => return Ok((Action::Skipped, 0)),
     };
-    let made = if is_symbolic {
-        symlink_to_source(run, spot, existing.as_ref())
+    let made = if run.options.content == Content::SymbolicLink {
+        symlink_to_source(run, spot, &stat, existing.as_ref())
     } else {
         link_to_source(run, spot, existing.as_ref())
     };
@@ -119,12 +114,12 @@ fn make(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat, existing: Option<&Stat>) ->
         run,
         spot,
         replaces(run, existing),
-        Doing::CreateSpecial,
+        making(stat.kind, run.options),
         make,
     )
 }
 
-/// Owner, mode and times of an entry that cannot be opened.
+/// Owner, attributes, mode and times of an entry that cannot be opened. Linux lets links have none of the attributes that users set.
 fn keep_metadata(
     run: &Run<'_>,
     spot: &Spot<'_>,
@@ -134,18 +129,26 @@ fn keep_metadata(
 ) -> io::Result<()> {
     let keeps = run.options.preserve;
     let changes_hands = keeps.owner && spot.pair.gives.get() != Some(&stat.owner);
-    let has_mode = keeps.mode && stat.kind != Kind::Symlink;
-    if has_mode && spot.pair.default_acl {
+    let is_special = stat.kind != Kind::Symlink;
+    if keeps.mode && is_special && spot.pair.default_acl {
         folder.remove_entry_acl(name)?;
-        folder.set_entry_mode(name, stat.mode)?;
     }
-    if changes_hands && run.shared.is_privileged {
-        if let Err(cause) = folder.set_entry_owner(name, stat.owner) {
-            run.notice_once(Doing::Owner, "owner", spot.destination(), cause);
+    if changes_hands
+        && run.shared.is_privileged
+        && let Err(cause) = folder.set_entry_owner(name, stat.owner)
+    {
+        run.notice_once(Doing::Owner, "owner", spot.destination(), cause);
+    }
+    if keeps.xattr && is_special {
+        for (attribute, value) in spot.pair.source.entry_attributes(spot.source_name)? {
+            match folder.set_entry_attribute(name, &attribute, &value) {
+                Err(cause) if !attrs::is_ruled_out(&cause) => return Err(cause),
+                _ => {}
+            }
         }
-        if has_mode {
-            folder.set_entry_mode(name, stat.mode)?;
-        }
+    }
+    if keeps.mode && is_special {
+        folder.set_entry_mode(name, stat.mode)?;
     }
     if keeps.times {
         folder.set_entry_times(name, stat.accessed, stat.modified)?;
@@ -155,10 +158,15 @@ fn keep_metadata(
 
 /// Whether an existing entry is a name of that copy already.
 pub(super) fn is_one_with(copied: &Copied, existing: &Stat) -> bool {
-    let found = copied.place.open_destination(&copied.root).and_then(|opened| {
-        let folder = opened.as_ref().map_or_else(|| copied.root.destination(), Ok)?;
-        folder.stat(&copied.name, Links::Keep)
-    });
+    let found = copied
+        .place
+        .open_destination(&copied.root)
+        .and_then(|opened| {
+            let folder = opened
+                .as_ref()
+                .map_or_else(|| copied.root.destination(), Ok)?;
+            folder.stat(&copied.name, Links::Keep)
+        });
     found.is_ok_and(|found| found.id == existing.id)
 }
 
@@ -223,7 +231,10 @@ fn link_to_source(
 ) -> Result<(Action, u64), Error> {
     let (from, to) = (spot.pair, spot.source_name);
     let make = |folder: &Dir, name: &OsStr| from.source.link(to, spot.links, folder, name);
-    match place(run, spot, replaces(run, existing), Doing::Create, make) {
+    // Who said yes to replacing it meant that.
+    let is_agreed = existing.is_some() && run.options.existing == Existing::Ask;
+    let replaces = is_agreed || replaces(run, existing);
+    match place(run, spot, replaces, Doing::Create, make) {
         Ok(()) => Ok((Action::Linked, 0)),
         Err(Error::Io { cause, .. }) => Err(Error::Link {
             from: spot.source(),
@@ -238,10 +249,17 @@ fn link_to_source(
 fn symlink_to_source(
     run: &Run<'_>,
     spot: &Spot<'_>,
+    stat: &Stat,
     existing: Option<&Stat>,
 ) -> Result<(Action, u64), Error> {
     let target: PathBuf = spot.source();
-    let make = |folder: &Dir, name: &OsStr| folder.make_link(target.as_os_str(), name);
+    let make = |folder: &Dir, name: &OsStr| {
+        folder.make_link(target.as_os_str(), name)?;
+        if run.options.preserve.times {
+            folder.set_entry_times(name, stat.accessed, stat.modified)?;
+        }
+        Ok(())
+    };
     match place(run, spot, replaces(run, existing), Doing::CreateLink, make) {
         Ok(()) => Ok((Action::Made, 0)),
         Err(Error::Io { cause, .. }) => Err(Error::SymbolicLink {
@@ -251,6 +269,18 @@ fn symlink_to_source(
         }),
         Err(other) => Err(other),
     }
+}
+
+/// A link to a source with a relative name would lead elsewhere from any folder but the current one.
+pub(super) fn refuse_stray_link(run: &Run<'_>, spot: &Spot<'_>) -> Result<(), Error> {
+    let is_stray = run.options.content == Content::SymbolicLink
+        && spot.source().is_relative()
+        && !is_current_folder(spot);
+    if is_stray {
+        let to = spot.destination();
+        return Err(Error::RelativeLink { to });
+    }
+    Ok(())
 }
 
 /// Whether the destination's folder is the one that relative names count from.
@@ -264,11 +294,8 @@ fn is_current_folder(spot: &Spot<'_>) -> bool {
 /// Whether a new entry takes the place of an existing one. Under cp's rules that has to be asked for; what is simply in the way has been
 /// removed before.
 fn replaces(run: &Run<'_>, existing: Option<&Stat>) -> bool {
-    let is_wanted = match run.options.replace {
-        Replace::Atomically | Replace::InPlaceForced => true,
-        Replace::InPlace | Replace::Remove => run.options.existing == Existing::Ask,
-    };
-    existing.is_some() && is_wanted
+    let replace = run.options.replace;
+    existing.is_some() && matches!(replace, Replace::Atomically | Replace::InPlaceForced)
 }
 
 /// Makes an entry under the destination's name: at once, or, where it `replaces` another, under a temporary name that then takes its place.

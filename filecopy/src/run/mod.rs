@@ -33,6 +33,10 @@ const OTHER_DESCRIPTORS: u64 = 14;
 /// Descriptors a worker holds while it copies one file: two folders, two files, and two while a folder is opened again.
 const DESCRIPTORS_PER_WORKER: u64 = 6;
 
+/// Address space that a worker may take, mostly reserved by the memory allocator and never used (bytes). Where less is allowed
+/// (`ulimit -v`) the allocator falls back to whole pages for single words, and soon has none left.
+const ADDRESS_SPACE_PER_WORKER: u64 = 192 << 20;
+
 /// What all jobs of an engine share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -47,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) log: Option<FileId>,
     /// Workers a job may use, fewer than asked for when descriptors are scarce.
     pub(crate) workers: usize,
+    /// Whether address space is so limited that no thread should be started.
+    pub(crate) is_cramped: bool,
     /// Pairs of folders open in all jobs, and how many may stay open while they wait.
     pub(crate) open: Arc<AtomicUsize>,
     pub(crate) open_budget: usize,
@@ -62,7 +68,10 @@ impl Shared {
         let descriptors = sys::raise_open_files().saturating_sub(OTHER_DESCRIPTORS);
         let affordable =
             usize::try_from(descriptors / DESCRIPTORS_PER_WORKER).unwrap_or(usize::MAX);
-        let workers = options.jobs.get().min(affordable).max(1);
+        let address_space = sys::address_space();
+        let room = address_space.map_or(u64::MAX, |limit| limit / ADDRESS_SPACE_PER_WORKER);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let workers = options.jobs.get().min(affordable).min(room).max(1);
         // Two descriptors a pair, and half of what is left may wait, so that other jobs and libraries have the rest. The roots and the
         // folder just left come on top: closing that one too would make each step down a deep tree begin at the root again.
         let left = descriptors.saturating_sub(workers as u64 * DESCRIPTORS_PER_WORKER);
@@ -77,6 +86,7 @@ impl Shared {
             is_privileged: sys::is_privileged(),
             log: log.map(|(dev, ino)| FileId { dev, ino }),
             workers,
+            is_cramped: room < 2,
             open: Arc::default(),
             open_budget,
             batch: OnceLock::new(),

@@ -59,6 +59,11 @@ pub(crate) fn raise_open_files() -> u64 {
     limit.current.unwrap_or(u64::MAX)
 }
 
+/// The limit of this process's address space (bytes), if it has one.
+pub(crate) fn address_space() -> Option<u64> {
+    rustix::process::getrlimit(Resource::As).current
+}
+
 /// Whether this process may give files to other users and read what their modes forbid.
 pub(crate) fn is_privileged() -> bool {
     rustix::process::geteuid().is_root()
@@ -223,8 +228,8 @@ impl Dir {
     /// Gives a file made by [`Dir::create_unnamed`] a name that must not exist.
     pub(crate) fn name_file(&self, file: &File, name: &OsStr) -> io::Result<()> {
         // The other way, AT_EMPTY_PATH, needs a capability on kernels before 6.10.
-        let proc_name = format!("/proc/self/fd/{}", file.as_raw_fd());
-        rustix::fs::linkat(CWD, proc_name, &self.0, name, AtFlags::SYMLINK_FOLLOW)?;
+        let path = proc_name(file);
+        rustix::fs::linkat(CWD, path, &self.0, name, AtFlags::SYMLINK_FOLLOW)?;
         Ok(())
     }
 
@@ -328,16 +333,53 @@ impl Dir {
         )?)
     }
 
+    /// The extended attributes of an entry that cannot be opened, with their values.
+    pub(crate) fn entry_attributes(&self, name: &OsStr) -> io::Result<Vec<(CString, Vec<u8>)>> {
+        // The most that Linux gives, of names and of each value.
+        const LONGEST: usize = 64 << 10;
+        let entry = self.hold(name)?;
+        let mut room = vec![0_u8; LONGEST];
+        let names = match rustix::fs::listxattr(proc_name(&entry), &mut room[..]) {
+            Ok(len) => split_names(&room[..len]),
+            Err(Errno::NOTSUP | Errno::NOSYS) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        // One that cannot be read was removed meanwhile.
+        let value = |name: CString| {
+            let len = rustix::fs::getxattr(proc_name(&entry), &name, &mut room[..]).ok()?;
+            Some((name, room[..len].to_vec()))
+        };
+        Ok(names.into_iter().filter_map(value).collect())
+    }
+
+    /// Sets an extended attribute of an entry that cannot be opened.
+    pub(crate) fn set_entry_attribute(
+        &self,
+        name: &OsStr,
+        attribute: &CString,
+        value: &[u8],
+    ) -> io::Result<()> {
+        let entry = self.hold(name)?;
+        let path = proc_name(&entry);
+        Ok(rustix::fs::setxattr(
+            path,
+            attribute,
+            value,
+            XattrFlags::empty(),
+        )?)
+    }
+
     /// Removes the access control list that a new special file received from this folder.
     pub(crate) fn remove_entry_acl(&self, name: &OsStr) -> io::Result<()> {
+        let entry = self.hold(name)?;
+        let path = proc_name(&entry);
+        removed(rustix::fs::removexattr(path, "system.posix_acl_access"))
+    }
+
+    /// An entry, held without access to what is in it.
+    fn hold(&self, name: &OsStr) -> io::Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let entry = rustix::fs::openat(&self.0, name, flags, Mode::empty())?;
-        // What is open without access has its attributes under this name alone.
-        let proc_name = format!("/proc/self/fd/{}", entry.as_raw_fd());
-        removed(rustix::fs::removexattr(
-            proc_name,
-            "system.posix_acl_access",
-        ))
+        Ok(rustix::fs::openat(&self.0, name, flags, Mode::empty())?)
     }
 
     /// Sets the times of an entry that cannot be opened.
@@ -453,11 +495,14 @@ pub(crate) fn attributes(node: &impl Node) -> io::Result<Vec<CString>> {
         Err(Errno::NOTSUP | Errno::NOSYS) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    Ok(list
-        .split(|&byte| byte == 0)
+    Ok(split_names(list))
+}
+
+fn split_names(list: &[u8]) -> Vec<CString> {
+    list.split(|&byte| byte == 0)
         .filter(|name| !name.is_empty())
         .filter_map(|name| CString::new(name).ok())
-        .collect())
+        .collect()
 }
 
 /// The value of one extended attribute.
@@ -607,6 +652,11 @@ pub(crate) fn drop_cache(file: &File) -> io::Result<()> {
         None,
         rustix::fs::Advice::DontNeed,
     )?)
+}
+
+/// A path that leads to what is open, also where it has no name or is open without access.
+fn proc_name(node: &impl AsRawFd) -> String {
+    format!("/proc/self/fd/{}", node.as_raw_fd())
 }
 
 fn follow_flag(links: Links) -> OFlags {

@@ -35,6 +35,11 @@ pub(crate) fn raise_open_files() -> u64 {
     1_024
 }
 
+/// The limit of this process's address space: not known here.
+pub(crate) fn address_space() -> Option<u64> {
+    None
+}
+
 /// Whether this process may give files to other users: it is tried, not asked.
 pub(crate) fn is_privileged() -> bool {
     false
@@ -281,6 +286,30 @@ impl Dir {
     )]
     pub(crate) fn set_entry_mode(&self, _name: &OsStr, _mode: u32) -> io::Result<()> {
         Ok(())
+    }
+
+    /// There are none.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "other systems have something to do here"
+    )]
+    pub(crate) fn entry_attributes(&self, _name: &OsStr) -> io::Result<Vec<(CString, Vec<u8>)>> {
+        Ok(Vec::new())
+    }
+
+    /// Never called: there are none.
+    #[expect(
+        clippy::unused_self,
+        reason = "other systems have something to do here"
+    )]
+    pub(crate) fn set_entry_attribute(
+        &self,
+        _name: &OsStr,
+        _attribute: &CString,
+        _value: &[u8],
+    ) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Never called: [`Dir::has_default_acl`] says no.

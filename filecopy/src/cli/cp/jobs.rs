@@ -128,7 +128,9 @@ fn is_repetition(source: &Path, before: &[PathBuf], request: &Request) -> bool {
     let entry = entry_of(source, is_folder);
     // A slash after what is no folder is a mistake of its own.
     let is_wrong = !is_folder && source.as_os_str().as_encoded_bytes().ends_with(b"/");
-    let is_again = before.iter().any(|other| entry_of(other, is_folder) == entry);
+    let is_again = before
+        .iter()
+        .any(|other| entry_of(other, is_folder) == entry);
     if is_refused || is_kept || is_wrong || !is_again {
         return false;
     }
@@ -144,7 +146,11 @@ fn is_repetition(source: &Path, before: &[PathBuf], request: &Request) -> bool {
 fn entry_of(path: &Path, is_folder: bool) -> PathBuf {
     let resolved = match (path.parent(), path.file_name()) {
         (Some(folder), Some(name)) if !is_folder => {
-            let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+            let folder = if folder == Path::new("") {
+                Path::new(".")
+            } else {
+                folder
+            };
             folder.canonicalize().map(|folder| folder.join(name))
         }
         _ => path.canonicalize(),
