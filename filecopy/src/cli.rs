@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Copy(Session, Request),
     /// Ask for names.
     Ask(Session),
+    /// Be `cp`, with the arguments after its name.
+    Cp(Vec<OsString>),
 }
 
 /// Reads a command line, the program's name first.
@@ -31,6 +33,9 @@ pub(crate) enum Command {
 /// # Errors
 /// The exit code to end with: of `--help` and the like, or of a wrong command line, both told already.
 pub(crate) fn parse(arguments: Vec<OsString>, clock: Clock) -> Result<Command, ExitCode> {
+    if let Some(arguments) = cp::arguments(&arguments) {
+        return Ok(Command::Cp(arguments.to_vec()));
+    }
     let args: Args = common::cli::parse_from(arguments)?;
     let person = if stdin().is_terminal() && stderr().is_terminal() {
         Person::Present

@@ -1,6 +1,5 @@
 //! The program `filecopy`: copies what its command line names, or asks for names.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use common::clock::Clock;
@@ -12,13 +11,11 @@ mod cli;
 
 fn main() -> ExitCode {
     let clock = Clock::start();
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Some(arguments) = cli::cp::arguments(&arguments) {
-        return cli::cp::main(arguments);
-    }
+    let arguments = std::env::args_os().collect();
     match cli::parse(arguments, clock) {
         Ok(Command::Copy(session, request)) => oneshot::run(&session, &request).into(),
         Ok(Command::Ask(session)) => interactive::run(&session).into(),
+        Ok(Command::Cp(arguments)) => cli::cp::main(arguments),
         Err(code) => code,
     }
 }

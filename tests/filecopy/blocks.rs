@@ -12,14 +12,18 @@ use crate::copying::{assert_alike, copies, filecopy, tool};
 const MIB: u64 = 1 << 20;
 
 fn allocated(path: impl AsRef<Path>) -> u64 {
-    fs::metadata(path).unwrap().blocks() * 512
+    let meta = fs::metadata(path).expect("the file is there");
+    meta.blocks() * 512
 }
+
+/// What a file holds: bytes, each at its offset.
+type Pieces<'a> = &'a [(u64, &'a [u8])];
 
 /// Files with holes in every place.
 fn with_holes(sandbox: &Sandbox) {
     let data = Random::new(6).bytes(1 << 20);
     let block = &data[..4_096];
-    let rows: [(&str, u64, &[(u64, &[u8])]); 9] = [
+    let rows: [(&str, u64, Pieces<'_>); 9] = [
         ("all hole", 10 * MIB, &[]),
         ("small hole", 100_000, &[]),
         ("at the start", 10 * MIB, &[(9 * MIB, &data)]),
@@ -61,7 +65,7 @@ fn with_holes(sandbox: &Sandbox) {
 /// Small enough to read back whole.
 fn without_huge(sandbox: &Sandbox) {
     with_holes(sandbox);
-    fs::remove_file(sandbox.join("src/huge")).unwrap();
+    fs::remove_file(sandbox.join("src/huge")).expect("it was just made");
 }
 
 #[test]

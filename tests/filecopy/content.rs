@@ -23,13 +23,15 @@ fn assert_same_bytes(one: &Path, other: &Path, what: &str) {
         "{what}: size of {}",
         other.display()
     );
-    let open = |path: &Path| File::open(path).unwrap();
+    let open = |path: &Path| File::open(path).expect("the file is there");
     let (mut left, mut right) = (open(one), open(other));
     let (mut here, mut there) = (vec![0; MIB], vec![0; MIB]);
     let mut position = 0;
     loop {
-        let len = left.read(&mut here).unwrap();
-        right.read_exact(&mut there[..len]).unwrap();
+        let len = left.read(&mut here).expect("it can be read");
+        right
+            .read_exact(&mut there[..len])
+            .expect("it is as long as the other");
         assert!(
             here[..len] == there[..len],
             "{what}: {} differs after byte {position}",

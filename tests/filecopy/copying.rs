@@ -90,8 +90,17 @@ pub(crate) fn assert_alike(
 /// All twelve mode bits of an entry itself.
 #[track_caller]
 pub(crate) fn mode_of(sandbox: &Sandbox, name: &str) -> u32 {
-    let meta = fs::symlink_metadata(sandbox.join(name)).unwrap();
-    meta.permissions().mode() & 0o7777
+    meta(sandbox, name).permissions().mode() & 0o7777
+}
+
+/// What the system knows of an entry itself.
+#[track_caller]
+pub(crate) fn meta(sandbox: &Sandbox, name: impl AsRef<Path>) -> fs::Metadata {
+    let path = sandbox.join(name);
+    match path.symlink_metadata() {
+        Ok(meta) => meta,
+        Err(error) => panic!("look at {}: {error}", path.display()),
+    }
 }
 
 /// Runs a tool of the system and expects success; what it wrote.

@@ -10,7 +10,7 @@ use crate::copying::{copies, filecopy};
 fn copied(sandbox: &Sandbox, args: &[&str]) -> Vec<String> {
     copies(sandbox, &[args, &["src", "dst"]].concat());
     let copy = tree::snapshot(&sandbox.join("dst"));
-    std::fs::remove_dir_all(sandbox.join("dst")).unwrap();
+    std::fs::remove_dir_all(sandbox.join("dst")).expect("a copy can be removed");
     let paths = copy.entries.keys().filter(|path| *path != &PathBuf::new());
     paths.map(|path| path.display().to_string()).collect()
 }

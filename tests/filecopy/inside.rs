@@ -110,12 +110,7 @@ fn a_source_inside_the_destination_is_copied() {
         .file("dst/a/src/sub/file", "y");
     copies(&sandbox, &["dst/a/src", "dst"]);
     assert_eq!(sandbox.read("dst/src/sub/file"), b"y");
-    copies(
-        &sandbox,
-        &["dst/a/src/sub", "dst/a/src/copy"]
-            .map(|name| name)
-            .as_slice(),
-    );
+    copies(&sandbox, &["dst/a/src/sub", "dst/a/src/copy"]);
     assert_eq!(sandbox.read("dst/a/src/copy/file"), b"y");
     copies(&sandbox, &["-T", "dst/a/src/sub", "dst/a/src"]);
     assert_eq!(sandbox.read("dst/a/src/file"), b"y");

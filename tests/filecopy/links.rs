@@ -6,10 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use harness::tree::{self, Aspects, Kind};
 use harness::{Sandbox, needs_root};
 
-use crate::copying::{assert_alike, copies, filecopy, refuses, unprivileged};
+use crate::copying::{assert_alike, copies, filecopy, meta, refuses, unprivileged};
 
 fn inode(sandbox: &Sandbox, name: &str) -> u64 {
-    fs::symlink_metadata(sandbox.join(name)).unwrap().ino()
+    meta(sandbox, name).ino()
 }
 
 #[track_caller]

@@ -3,7 +3,7 @@
 use harness::tree::{self, Aspects};
 use harness::{Sandbox, needs_root};
 
-use crate::copying::{filecopy, hand_over};
+use crate::copying::{filecopy, hand_over, mode_of};
 
 /// A tree with an unreadable file and an unreadable folder in its middle, belonging to a user without rights.
 fn with_secrets() -> Sandbox {
@@ -53,6 +53,11 @@ fn unreadable_files_and_folders_are_told_once_each_and_the_rest_is_copied() {
         }
         assert!(!sandbox.has("dst/m/2 secret"), "no empty file in its place");
         assert!(!sandbox.has("dst/secret.big"), "no empty file in its place");
+        for folder in ["m/closed", "m/blind"] {
+            let (from, to) = (format!("src/{folder}"), format!("dst/{folder}"));
+            assert_eq!(mode_of(&sandbox, &from), mode_of(&sandbox, &to), "{folder}");
+            sandbox.mode(from, 0o755).mode(to, 0o755);
+        }
         assert_eq!(sandbox.list("dst/m/closed").len(), 0);
         // Everything that is there is as it should be, folders with failures in them too.
         let (before, after) = (
@@ -76,11 +81,10 @@ fn an_unreadable_source_folder_removes_nothing() {
         .file("dst/m/blind/file", "k")
         .file("dst/m/extra", "e")
         .file("dst/m/2 secret", "k");
-    hand_over(
-        &sandbox
-            .file("dst/extra/below", "e")
-            .file("dst/m/closed/below/kept", "k"),
-    );
+    sandbox
+        .file("dst/extra/below", "e")
+        .file("dst/m/closed/below/kept", "k");
+    hand_over(&sandbox);
     for (name, mode) in [
         ("src/m/closed", 0o000),
         ("src/m/blind", 0o444),
@@ -95,6 +99,9 @@ fn an_unreadable_source_folder_removes_nothing() {
     .unprivileged()
     .run();
     output.exits_with(1);
+    sandbox
+        .mode("dst/m/closed", 0o755)
+        .mode("dst/m/blind", 0o755);
     for kept in [
         "m/closed/kept",
         "m/closed/below/kept",

@@ -183,4 +183,5 @@ Examples:
                                          show what would be copied
   filecopy --resume --bwlimit 20MB big.img /mnt/nas/
                                          go on where an interrupted copy ended
-  filecopy                               ask for names, copy while you type";
+  filecopy                               ask for names, copy while you type
+  filecopy cp -a src dst                 be cp, with GNU cp's own options (a file called cp: ./cp)";

@@ -46,7 +46,7 @@ const QUEUE_LEN: usize = 1_024;
 const BATCH_LEN: usize = 32 << 10;
 
 /// The arguments after `cp`, if this program is called by that name or that is its first argument.
-pub(crate) fn arguments(all: &[OsString]) -> Option<&[OsString]> {
+pub(super) fn arguments(all: &[OsString]) -> Option<&[OsString]> {
     let (name, rest) = all.split_first()?;
     if Path::new(name).file_stem() == Some(OsStr::new("cp")) {
         return Some(rest);
@@ -57,13 +57,13 @@ pub(crate) fn arguments(all: &[OsString]) -> Option<&[OsString]> {
 }
 
 /// Runs `cp` with the arguments after its name.
-pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
+pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     let environment = Environment {
         version_control: std::env::var_os("VERSION_CONTROL"),
         backup_suffix: std::env::var_os("SIMPLE_BACKUP_SUFFIX"),
         posixly_correct: std::env::var_os("POSIXLY_CORRECT").is_some(),
     };
-    match request::read(arguments.iter().cloned(), &environment) {
+    match request::read(arguments, &environment) {
         Ok(Asked::Copy(request)) => copy(*request),
         Ok(Asked::Help) => answer(&usage::help()),
         Ok(Asked::Version) => answer(concat!("cp (filecopy) ", env!("CARGO_PKG_VERSION"), "\n")),

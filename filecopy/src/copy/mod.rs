@@ -160,10 +160,10 @@ fn file<'scope>(
             Claim::Again(copied) => {
                 special::link(run, spot, &copied, existing).map(|()| (Action::Linked, 0))
             }
-            Claim::First => {
+            Claim::First(unsettled) => {
                 let result = fill(run, helpers, spot, source, &stat, existing);
                 let copied = result.is_ok().then(|| special::copied(run, spot));
-                run.links.settle(stat.id, copied);
+                unsettled.settle(copied);
                 result
             }
         }
@@ -211,9 +211,9 @@ fn leave(
             special::link(run, spot, &copied, Some(existing))?;
             Ok((Action::Linked, 0))
         }
-        Claim::First => {
+        Claim::First(unsettled) => {
             let copied = special::copied(run, spot);
-            run.links.settle(stat.id, Some(copied));
+            unsettled.settle(Some(copied));
             Ok((Action::Skipped, 0))
         }
     }

@@ -15,7 +15,7 @@ use crate::sys::{self, Dir, Kind, Links, Stat};
 use crate::tree::links::{Claim, Copied};
 
 use super::stage::temporary_name;
-use super::{Met, attrs, backup, cannot_make, meet, names, unless_failed};
+use super::{Met, attrs, backup, cannot_make, making, meet, names, unless_failed};
 
 /// Copies an entry that has no content of its own.
 pub(super) fn copy(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Error> {
@@ -44,10 +44,10 @@ pub(super) fn copy(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Erro
             Claim::Again(copied) => {
                 link(run, spot, &copied, existing).map(|()| (Action::Linked, 0))
             }
-            Claim::First => {
+            Claim::First(unsettled) => {
                 let made = make(run, spot, &stat, existing);
                 let copied = made.is_ok().then(|| copied(run, spot));
-                run.links.settle(stat.id, copied);
+                unsettled.settle(copied);
                 made.map(|()| (Action::Made, 0))
             }
         },

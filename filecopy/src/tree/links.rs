@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::place::{Pair, Place};
 use crate::sys::FileId;
@@ -42,17 +43,40 @@ pub(crate) struct Copied {
 
 /// What to do with a name of a file that has several.
 #[derive(Debug)]
-pub(crate) enum Claim {
-    /// Copy it, then call [`Links::settle`].
-    First,
+pub(crate) enum Claim<'a> {
+    /// Copy it, then settle.
+    First(Unsettled<'a>),
     /// Make the name a link to this.
     Again(Copied),
 }
 
+/// The duty to tell how the first copy of a file ended. Others wait for it, so dropping it, in a panic too, tells that there is
+/// no copy.
+#[derive(Debug)]
+pub(crate) struct Unsettled<'a> {
+    links: &'a Links,
+    id: FileId,
+}
+
+impl Unsettled<'_> {
+    /// Tells how the copy ended. Without a copy the next name is copied as if it were the first.
+    pub(crate) fn settle(self, copied: Option<Copied>) {
+        // Settled once: by then another name may have been claimed anew.
+        let duty = ManuallyDrop::new(self);
+        duty.links.settle(duty.id, copied);
+    }
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        self.links.settle(self.id, None);
+    }
+}
+
 impl Links {
     /// Claims one name of the file `id`, which has `names` in all.
-    pub(crate) fn claim(&self, id: FileId, names: u64) -> Claim {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn claim(&self, id: FileId, names: u64) -> Claim<'_> {
+        let mut files = self.files();
         loop {
             let Some(entry) = files.get_mut(&id) else {
                 files.insert(
@@ -62,7 +86,7 @@ impl Links {
                         state: State::BeingCopied,
                     },
                 );
-                return Claim::First;
+                return Claim::First(Unsettled { links: self, id });
             };
             if let State::Copied(copied) = &entry.state {
                 let copied = copied.clone();
@@ -79,15 +103,18 @@ impl Links {
         }
     }
 
-    /// Tells how the copy claimed as [`Claim::First`] ended. Without a copy the next name is copied as if it were the first.
-    pub(crate) fn settle(&self, id: FileId, copied: Option<Copied>) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+    fn settle(&self, id: FileId, copied: Option<Copied>) {
+        let mut files = self.files();
         match (copied, files.get_mut(&id)) {
             (Some(copied), Some(entry)) if entry.left > 0 => entry.state = State::Copied(copied),
             _ => drop(files.remove(&id)),
         }
         drop(files);
         self.changed.notify_all();
+    }
+
+    fn files(&self) -> MutexGuard<'_, HashMap<FileId, Entry>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,37 +136,40 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_file_is_copied_once_linked_for_its_other_names_and_then_forgotten() {
-        let links = Links::default();
-        assert!(matches!(links.claim(ID, 3), Claim::First));
-        links.settle(ID, Some(copied("a")));
-        for _ in 0..2 {
-            assert!(matches!(links.claim(ID, 3), Claim::Again(copied) if copied.name == "a"));
+    fn first(links: &Links, names: u64) -> Unsettled<'_> {
+        match links.claim(ID, names) {
+            Claim::First(unsettled) => unsettled,
+            Claim::Again(copied) => panic!("copied already: {copied:?}"),
         }
-        assert!(
-            links.files.lock().expect("not poisoned").is_empty(),
-            "all names met"
-        );
     }
 
     #[test]
-    fn after_a_failed_copy_the_next_name_is_the_first() {
+    fn a_file_is_copied_once_linked_for_its_other_names_and_then_forgotten() {
         let links = Links::default();
-        assert!(matches!(links.claim(ID, 2), Claim::First));
-        links.settle(ID, None);
-        assert!(matches!(links.claim(ID, 2), Claim::First));
+        first(&links, 3).settle(Some(copied("a")));
+        for _ in 0..2 {
+            assert!(matches!(links.claim(ID, 3), Claim::Again(copied) if copied.name == "a"));
+        }
+        assert!(links.files().is_empty(), "all names met");
+    }
+
+    #[test]
+    fn after_a_copy_that_failed_or_broke_off_the_next_name_is_the_first() {
+        let links = Links::default();
+        first(&links, 3).settle(None);
+        drop(first(&links, 3));
+        drop(first(&links, 3));
     }
 
     #[test]
     fn another_name_never_copies_again_while_the_first_is_under_way() {
         let links = Links::default();
-        assert!(matches!(links.claim(ID, 2), Claim::First));
+        let under_way = first(&links, 2);
         std::thread::scope(|scope| {
-            let other = scope.spawn(|| links.claim(ID, 2));
-            links.settle(ID, Some(copied("a")));
+            let other = scope.spawn(|| matches!(links.claim(ID, 2), Claim::Again(_)));
+            under_way.settle(Some(copied("a")));
             // Whichever of the two runs first, the answer is the same.
-            assert!(matches!(other.join().expect("no panic"), Claim::Again(_)));
+            assert!(other.join().expect("no panic"));
         });
     }
 }
