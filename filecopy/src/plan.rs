@@ -2,7 +2,7 @@
 //! take. Pure: no file is touched here.
 
 use crate::config::{Existing, NewMode, Options, Sparse, Special};
-use crate::sys::{Kind, Stat};
+use crate::sys::{Kind, Stat, Time};
 
 /// From here on a file's storage is reserved first (it removes 40 % of the time on ext4), and a new file gets its name only when
 /// it is whole. Below, one read and one write do it all. Bytes.
@@ -55,7 +55,7 @@ pub(crate) fn judge(
     }
     match options.existing {
         Existing::Keep | Existing::Ask | Existing::Refuse => return Verdict::Skip,
-        Existing::IfNewer if existing.modified >= source.modified => return Verdict::Skip,
+        Existing::IfNewer if !is_older(existing, source) => return Verdict::Skip,
         Existing::IfNewer | Existing::Overwrite => {}
     }
     if is_fresh {
@@ -63,6 +63,18 @@ pub(crate) fn judge(
     } else {
         Verdict::Replace
     }
+}
+
+/// Whether `existing` is older than the source, as far as its file system can tell: on one that keeps whole seconds every copy of a
+/// time within a second looks older than its source. Times of its own that are all round say that it is such a one.
+pub(crate) fn is_older(existing: &Stat, source: &Stat) -> bool {
+    // NTFS and SMB, exFAT, ext2 and HFS+, FAT (nanoseconds).
+    const STEPS: [i128; 4] = [100, 10_000_000, 1_000_000_000, 2_000_000_000];
+    let nanos = |time: Time| i128::from(time.secs) * 1_000_000_000 + i128::from(time.nanos);
+    let late = nanos(source.modified) - nanos(existing.modified);
+    let own = [existing.modified, existing.changed, existing.accessed];
+    let keeps = |step: i128| own.iter().all(|time| nanos(*time) % step == 0);
+    late > 0 && !STEPS.iter().any(|step| late < *step && keeps(*step))
 }
 
 /// The mode of a new entry where modes are not kept: its source's as far as the umask lets it, or, as `cp` may be told, what
@@ -137,7 +149,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use crate::sys::{FileId, Owner, Time};
+    use crate::sys::{FileId, Owner};
 
     fn stat(kind: Kind, ino: u64, size: u64, allocated: u64, modified_secs: i64) -> Stat {
         let time = Time {
@@ -156,6 +168,53 @@ mod tests {
             accessed: time,
             modified: time,
             changed: time,
+        }
+    }
+
+    #[test]
+    fn a_copy_whose_file_system_rounds_times_down_is_not_older_than_its_source() {
+        let at = |secs, nanos| Time { secs, nanos };
+        let file = |modified, changed| Stat {
+            modified,
+            changed,
+            accessed: modified,
+            ..stat(Kind::File, 1, 10, 10, 0)
+        };
+        let exact = at(1_001, 123_456_789);
+        let cases = [
+            ("the same time", exact, exact, false),
+            ("later", at(1_001, 123_456_790), exact, false),
+            ("a nanosecond earlier", at(1_001, 123_456_788), exact, true),
+            (
+                "round, but changed at no round time",
+                at(1_001, 0),
+                exact,
+                true,
+            ),
+            (
+                "tenths of microseconds",
+                at(1_001, 123_456_700),
+                at(5_000, 700),
+                false,
+            ),
+            (
+                "hundredths of seconds",
+                at(1_001, 120_000_000),
+                at(5_000, 20_000_000),
+                false,
+            ),
+            ("seconds", at(1_001, 0), at(5_001, 0), false),
+            ("two seconds", at(1_000, 0), at(5_000, 0), false),
+            ("a second too early", at(1_000, 0), at(5_001, 0), true),
+            ("before 1970", at(-1, 0), at(5_001, 0), true),
+        ];
+        let source = file(exact, exact);
+        for (name, modified, changed, expected) in cases {
+            assert_eq!(
+                is_older(&file(modified, changed), &source),
+                expected,
+                "{name}"
+            );
         }
     }
 

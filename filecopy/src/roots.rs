@@ -235,6 +235,7 @@ fn folder<'scope>(
 /// Opens the destination root of a tree, made if it is not there; tells whether this run made it. Nothing is made when the tree must not be copied.
 fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bool), Error> {
     let cannot_create = |cause| Error::io(Doing::CreateFolder, &job.destination, cause);
+    let cannot_stat = |cause| Error::io(Doing::Stat, &job.destination, cause);
     let end = End::of(&job.destination);
     let around = open_around(&end, &job.destination, Doing::CreateFolder)?;
     let existing = match around.stat(&end.name, Links::Keep) {
@@ -242,7 +243,7 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
         Ok(stat) if stat.kind == Kind::Symlink && end.must_be_folder => Some(
             around
                 .stat(&end.name, Links::Follow)
-                .map_err(cannot_create)?,
+                .map_err(cannot_stat)?,
         ),
         Ok(_) if end.must_be_folder => {
             let cause = io::ErrorKind::NotADirectory.into();
@@ -255,7 +256,7 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
             });
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(cause) => return Err(cannot_create(cause)),
+        Err(cause) => return Err(cannot_stat(cause)),
     };
     if existing.is_some_and(|existing| existing.id == source.id) {
         return Err(Error::SameFile {

@@ -1,20 +1,19 @@
-//! Sources that change while they are copied, and destinations that two copies want: noticed, said in one line, never
-//! half and half.
+//! Sources that change while they are copied: noticed, said in one line, never half and half.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use harness::{Running, SOON, Sandbox, Signal, wait_until};
+use harness::{Running, SOON, Sandbox, wait_until};
 
 use crate::held::{
-    BIG, ENDLESS, SOME, assert_holds, filecopy, leftovers, log, paused, side_by_side, slow,
-    start_and_meet, wait_written,
+    SOME, assert_holds, filecopy, leftovers, log, paused, side_by_side, slow, start_and_meet,
+    wait_written,
 };
 
-const LEN: usize = 2 << 20;
-const OLD: &[u8] = b"the old content";
+pub(crate) const LEN: usize = 2 << 20;
+pub(crate) const OLD: &[u8] = b"the old content";
 
 /// At this rate a file of [`LEN`] bytes takes a second.
 const RATE: &str = "2MB";
@@ -312,93 +311,22 @@ fn folders_that_vanish_from_a_tree_are_named() {
 }
 
 #[test]
-fn two_processes_leave_one_of_two_wholes_in_either_order() {
-    let rows = [
-        (600_000, None),
-        (600_000, Some(OLD)),
-        (LEN, None),
-        (LEN, Some(OLD)),
-    ];
-    side_by_side(&rows, |&(len, old)| {
-        let (sandbox, running) = met(len, old, &[]);
-        let other = vec![2; len + 5];
-        sandbox.file("other", &other);
-        filecopy(&sandbox)
-            .args(["--no-log", "other", "copy"])
-            .run()
-            .succeeds();
-        // The quick one is done while the slow one is at work.
-        assert_holds(&sandbox, "copy", Some(&other));
-        running.wait(SOON).succeeds();
-        let copy = sandbox.read("copy");
-        assert!(
-            copy == other || copy == vec![1; len],
-            "{} bytes",
-            copy.len()
-        );
+fn a_source_that_grows_under_several_workers_or_while_verified_is_followed_too() {
+    const LONG: usize = 36 << 20;
+    let rows: [&[&str]; 3] = [&["--jobs", "4"], &["--verify"], &["--resume"]];
+    side_by_side(&rows, |options| {
+        let limit = ["--bwlimit", "60MB"];
+        let (sandbox, mut running) = met(LONG, Some(OLD), &[*options, &limit].concat());
+        paused(&mut running, || append(&sandbox, &[2; 77_777]));
+        running.wait(SOON).succeeds().stderr_has(" grew from ");
+        assert_holds(&sandbox, "copy", Some(&sandbox.read("source")));
         assert_eq!(leftovers(&sandbox, "."), [""; 0]);
     });
 }
 
-#[test]
-fn an_interrupted_copy_does_not_take_the_other_processs_file_with_it() {
-    for (len, name) in [(900_000, "small"), (BIG, "big")] {
-        for old in [None, Some(OLD)] {
-            let sandbox = Sandbox::new();
-            sandbox.file("source", vec![1; len]).file("other", "whole");
-            if let Some(old) = old {
-                sandbox.file("copy", old);
-            }
-            let mut running = start_and_meet(slow(&sandbox, ENDLESS).args(["source", "copy"]));
-            filecopy(&sandbox)
-                .args(["--no-log", "other", "copy"])
-                .run()
-                .succeeds();
-            running.signal(Signal::INT);
-            running.wait(SOON).exits_with(130);
-            assert!(
-                sandbox.has("copy"),
-                "{name}, {old:?}: the other one's file is gone"
-            );
-            assert_holds(&sandbox, "copy", Some(b"whole"));
-        }
-    }
-}
-
-#[test]
-fn two_processes_on_one_tree_leave_whole_files() {
-    let sandbox = Sandbox::new();
-    for number in 0..200_u8 {
-        sandbox.file(format!("one/{}/{number}", number % 5), vec![1; 3_000]);
-        sandbox.file(format!("two/{}/{number}", number % 5), vec![2; 4_000]);
-    }
-    let start = |from: &str| {
-        filecopy(&sandbox)
-            .args(["--no-log", "-T", from, "copy"])
-            .start()
-    };
-    let both = [start("one"), start("two")];
-    for running in both {
-        // Who finds a file that appeared in a folder of its own making says so, and leaves it.
-        let output = running.wait(SOON);
-        assert!(matches!(output.code(), Some(0 | 1)), "{output}");
-    }
-    for number in 0..200 {
-        let copy = sandbox.read(format!("copy/{}/{number}", number % 5));
-        assert!(
-            copy == [1; 3_000] || copy == [2; 4_000],
-            "{number}: {} bytes",
-            copy.len()
-        );
-    }
-    for folder in 0..5 {
-        assert_eq!(leftovers(&sandbox, &format!("copy/{folder}")), [""; 0]);
-    }
-}
-
 /// A copy of a source of `len` bytes, in its middle.
 #[track_caller]
-fn met(len: usize, old: Option<&[u8]>, options: &[&str]) -> (Sandbox, Running) {
+pub(crate) fn met(len: usize, old: Option<&[u8]>, options: &[&str]) -> (Sandbox, Running) {
     let sandbox = Sandbox::new();
     sandbox.file("source", vec![1; len]);
     // A time long gone, so that any write of today is another one.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use harness::tree::{self, Aspects};
-use harness::{Sandbox, is_root};
+use harness::{FsKind, LoopFs, Sandbox, is_root};
 
 use crate::copying::{assert_alike, copies, filecopy};
 
@@ -75,6 +75,38 @@ fn update_moves_nothing_when_the_copy_is_fresh() {
     let output = copies(&sandbox, &["--update", "-T", "src", "dst"]);
     output.stderr_has("0 files");
     assert_alike(&sandbox, "src", "dst", Aspects::ALL);
+}
+
+#[test]
+fn update_moves_nothing_where_times_are_kept_in_whole_seconds() {
+    let Some(fs) = LoopFs::new(FsKind::Ext2, 32 << 20) else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    for (secs, nanos) in [
+        (1_700_000_000, 1),
+        (1_700_000_001, 999_999_999),
+        (-5, 500_000_000),
+    ] {
+        sandbox
+            .file(format!("src/{secs}"), "x")
+            .times(format!("src/{secs}"), secs, nanos);
+    }
+    let dst = fs.path().join("dst");
+    let run = || {
+        filecopy(&sandbox, &["--update", "-T", "src"])
+            .arg(&dst)
+            .run()
+    };
+    run().succeeds().stderr_has("3 files");
+    run()
+        .succeeds()
+        .stderr_has("0 files")
+        .stderr_has("3 skipped");
+    sandbox
+        .file("src/1700000001", "new")
+        .times("src/1700000001", 1_700_000_003, 1);
+    run().succeeds().stderr_has("1 file");
 }
 
 #[test]

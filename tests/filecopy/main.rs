@@ -3,8 +3,10 @@
 mod attributes;
 mod blocks;
 mod changing;
+mod contended;
 mod content;
 mod copying;
+mod cp;
 mod existing;
 mod faults;
 mod filters;

@@ -255,3 +255,33 @@ fn two_sources_cannot_have_one_mirror() {
         assert_alike(&sandbox, "a/d", copy, Aspects::ALL);
     }
 }
+
+#[test]
+fn backups_are_not_taken_for_extraneous_where_backups_are_made() {
+    for (flag, suffix) in [
+        ("--backup", "~"),
+        ("--backup=.old", ".old"),
+        ("--backup=numbered", ".~1~"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox
+            .file("src/a/file", "new")
+            .file("dst/a/file", "old")
+            .file("dst/a/extra", "e");
+        sandbox.file(format!("dst/a/earlier{suffix}"), "earlier");
+        copies(&sandbox, &[flag, "--delete", "--yes", "-T", "src", "dst"]);
+        assert_eq!(
+            sandbox.read(format!("dst/a/file{suffix}")),
+            b"old",
+            "{flag}"
+        );
+        assert_eq!(
+            sandbox.read(format!("dst/a/earlier{suffix}")),
+            b"earlier",
+            "{flag}"
+        );
+        assert!(!sandbox.has("dst/a/extra"), "{flag}");
+        copies(&sandbox, &["--delete", "--yes", "-T", "src", "dst"]);
+        assert_alike(&sandbox, "src", "dst", Aspects::ALL);
+    }
+}

@@ -156,21 +156,30 @@ fn there_is_none_without_a_terminal_or_when_it_is_not_wanted() {
         .run()
         .succeeds()
         .is_silent();
-    for (option, term) in [
+    let rows = [
         ("--quiet", "xterm"),
         ("--json", "xterm"),
         ("--no-log", "dumb"),
-    ] {
+    ];
+    side_by_side(&rows, |(option, term)| {
         let script = format!(r#"TERM={term} exec "$@""#);
         let command = Command::new("sh")
             .args(["-c", &script, "sh"])
             .arg(bin("filecopy"))
             .cwd(sandbox.path());
-        let args = [option, "--reflink", "never", "--bwlimit", "1MB", "a", "b"];
+        let args = [
+            option,
+            "--reflink",
+            "never",
+            "--bwlimit",
+            "1MB",
+            "a",
+            &*format!("copy {option}"),
+        ];
         let mut pty = command.args(args).in_terminal(COLUMNS, ROWS);
         assert!(pty.wait(SOON).success());
         assert!(!pty.raw().contains(&b'\x1b'), "{option}, {term}: {pty}");
-    }
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use harness::tree::{self, Aspect, Aspects, Spec};
-use harness::{Command, NOBODY, Sandbox, is_root, needs_root, needs_tool};
+use harness::{Command, NOBODY, Random, Sandbox, is_root, needs_root, needs_tool};
 
 use crate::copying::{filecopy, in_memory};
 
@@ -204,6 +204,49 @@ fn a_second_copy_onto_the_first_changes_nothing() {
             assert!(
                 differ.is_empty(),
                 "seed {seed}, {way:?}:\n{}",
+                differ.join("\n")
+            );
+        }
+    }
+}
+
+#[test]
+fn no_mix_of_options_that_should_not_matter_does() {
+    let choices: [&[&str]; 12] = [
+        &["--jobs", "1"],
+        &["--jobs", "7"],
+        &["--chunk-size", "1"],
+        &["--chunk-size", "777"],
+        &["--chunk-size", "16MiB"],
+        &["--reflink", "never"],
+        &["--resume"],
+        &["--verify"],
+        &["--fsync"],
+        &["--bwlimit", "10GB"],
+        &["--retries", "3"],
+        &["--verbose"],
+    ];
+    for seed in 600..616 {
+        let sandbox = in_memory();
+        tree::grow(seed, &Spec::default(), &sandbox.join("src"));
+        let mut random = Random::new(seed);
+        let mut args = Vec::new();
+        for choice in choices {
+            if random.one_in(3) {
+                args.extend_from_slice(choice);
+            }
+        }
+        for round in ["new", "existing"] {
+            let all = [&args[..], &["-T", "src", "dst"]].concat();
+            filecopy(&sandbox, &all).run().succeeds();
+            let (before, after) = (
+                tree::snapshot(&sandbox.join("src")),
+                tree::snapshot(&sandbox.join("dst")),
+            );
+            let differ = tree::diff(&before, &after, Aspects::ALL.without(&[Aspect::Holes]));
+            assert!(
+                differ.is_empty(),
+                "seed {seed}, {args:?}, {round}:\n{}",
                 differ.join("\n")
             );
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use harness::{Command, Pty, SOON, Sandbox, Signal, bin, keys, wait_until};
+use harness::{Command, Pty, SOON, Sandbox, Signal, bin, keys, needs_tool, wait_until};
 
 use crate::held::{BIG, ENDLESS, assert_holds, log, slow};
 use crate::prompt_typed::{COLUMNS, ROWS, below, code, session, wait_typed};
@@ -77,6 +77,40 @@ fn the_terminal_is_as_it_was_however_the_session_ends() {
         };
         assert_eq!(sandbox.read_text("code"), expected, "{way}");
     }
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_goes_on() {
+    let Some(bash) = needs_tool("Ctrl-Z at the prompt", "bash", "bash") else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    sandbox.file("a", "x").symlink(bin("filecopy"), "filecopy");
+    let shell = Command::new(bash)
+        .args(["--norc", "--noprofile", "--noediting", "-i"])
+        .env("PS1", "shell: ")
+        .cwd(sandbox.path());
+    let mut pty = shell.in_terminal(COLUMNS, ROWS);
+    wait_typed(&pty, "shell:");
+    pty.send_line("stty -a >before; ./filecopy --quiet");
+    wait_typed(&pty, "source file:");
+    pty.send("half");
+    wait_typed(&pty, "source file: half");
+    pty.send(keys::CTRL_Z);
+    wait_typed(&pty, "shell:");
+    pty.send_line("stty -a >stopped; fg");
+    wait_typed(&pty, "source file: half");
+    // Ctrl-U takes the line away.
+    pty.send("\x15")
+        .send_line("a")
+        .send_line("b")
+        .send_line("exit");
+    wait_typed(&pty, "shell:");
+    pty.send_line("stty -a >after; exit");
+    assert_eq!(code(pty), Some(0));
+    assert_eq!(sandbox.read_text("stopped"), sandbox.read_text("before"));
+    assert_eq!(sandbox.read_text("after"), sandbox.read_text("before"));
+    assert_holds(&sandbox, "b", Some(b"x"));
 }
 
 #[test]

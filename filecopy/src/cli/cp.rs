@@ -25,6 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::exit::{self, ExitStatus};
 use common::shutdown::Shutdown;
@@ -41,6 +42,9 @@ use usage::Usage;
 
 /// Events that wait to be told before the copy waits for them to be.
 const QUEUE_LEN: usize = 1_024;
+
+/// How long a copy that was told to stop may take to do so.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Bytes gathered for stdout before they are written without waiting for a pause.
 const BATCH_LEN: usize = 32 << 10;
@@ -119,32 +123,32 @@ fn refuse(usage: &Usage) -> ExitCode {
     ExitStatus::Failed.into()
 }
 
-/// The first signal stops the copy and lets it clear up; the second, or the first while a question is open, ends the program.
+/// Lets the first signal stop the copy, which clears up and ends. Ends the program itself at the second, when a question is
+/// open, or when the copy does not end because it waits for a pipe or a terminal.
 fn watch_signals(
     engine: &Arc<Engine>,
     progress: &Arc<Progress>,
     asker: &Arc<Asker>,
 ) -> io::Result<()> {
     let shutdown = Shutdown::install()?;
-    let (engine, progress, asker) = (
-        Arc::downgrade(engine),
-        Arc::clone(progress),
-        Arc::clone(asker),
-    );
-    std::thread::Builder::new()
-        .name("second Ctrl-C".into())
-        .spawn(move || {
-            for _ in shutdown.events() {
-                if progress.is_cancelled() || asker.is_waiting() {
-                    if let Some(engine) = engine.upgrade() {
-                        engine.abandon();
-                    }
-                    exit::now(ExitStatus::Interrupted);
-                }
-                progress.cancel();
-            }
-        })?;
-    Ok(())
+    let engine = Arc::downgrade(engine);
+    let (progress, asker) = (Arc::clone(progress), Arc::clone(asker));
+    let watch = move || {
+        if shutdown.events().recv().is_err() {
+            return;
+        }
+        progress.cancel();
+        if !asker.is_waiting() {
+            // Whether another signal comes or the time is up is the same.
+            let _ = shutdown.events().recv_timeout(LAST_WORDS);
+        }
+        if let Some(engine) = engine.upgrade() {
+            engine.abandon();
+        }
+        exit::now(ExitStatus::Interrupted);
+    };
+    let thread = std::thread::Builder::new().name("interrupts".into());
+    thread.spawn(watch).map(drop)
 }
 
 /// What there was to tell.

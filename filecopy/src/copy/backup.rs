@@ -50,6 +50,19 @@ pub(crate) fn backup_name(backup: &Backup, folder: &Dir, name: &OsStr) -> io::Re
     Ok(kept)
 }
 
+/// Whether a name is one that backups get. What it is a backup of may be long gone.
+pub(crate) fn is_backup(backup: &Backup, name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    match backup {
+        Backup::None => false,
+        Backup::Simple(suffix) => name.ends_with(suffix.as_encoded_bytes()),
+        Backup::Numbered => name.ends_with(b"~"),
+        Backup::Existing(suffix) => {
+            name.ends_with(b"~") || name.ends_with(suffix.as_encoded_bytes())
+        }
+    }
+}
+
 /// The highest N of `name.~N~` in the folder, 0 where there is none.
 fn highest_number(folder: &Dir, name: &OsStr) -> io::Result<u64> {
     let mut highest = 0;

@@ -13,6 +13,7 @@ use crate::engine::Obstacle;
 use crate::error::{Doing, Error};
 use crate::job::Action;
 use crate::place::Spot;
+use crate::plan;
 use crate::run::Run;
 use crate::sameness::{self, Sameness, Side};
 use crate::sys::{self, Dir, Kind, Links, Stat};
@@ -172,7 +173,7 @@ fn is_left(
     match run.options.existing {
         Existing::Overwrite => Ok(false),
         Existing::Keep => Ok(true),
-        Existing::IfNewer => Ok(existing.modified >= source.modified),
+        Existing::IfNewer => Ok(!plan::is_older(existing, source)),
         Existing::Refuse => Err(Error::Kept {
             to: spot.destination(),
         }),

@@ -40,7 +40,7 @@ use crate::run::Run;
 use crate::sys::{self, Dir, Kind, Links, Stat};
 use crate::tree::links::Claim;
 
-pub(crate) use backup::backup_name;
+pub(crate) use backup::{backup_name, is_backup};
 pub(crate) use stage::{Made, is_temporary};
 
 use stage::Stage;

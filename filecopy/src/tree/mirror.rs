@@ -1,5 +1,5 @@
 //! `--delete`: removes what the destination has and the source has not. What the filter leaves out is left
-//! alone here as well.
+//! alone here as well, and so are backups where backups are made.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::copy::is_temporary;
+use crate::copy::{is_backup, is_temporary};
 use crate::error::{Doing, Error};
 use crate::filter;
 use crate::job::Action;
@@ -77,7 +77,7 @@ fn is_extraneous(
         .source
         .stat(name, Links::Keep)
         .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    if !source_is_gone || is_temporary(name) {
+    if !source_is_gone || is_temporary(name) || is_backup(&run.options.backup, name) {
         return false;
     }
     if is_left_out(run, folder, || folder.place.below_root().join(name), kind) {

@@ -28,15 +28,34 @@ impl Ask for Asker {
         self.is_waiting.store(true, Relaxed);
         let answer = ask(&question(destination, obstacle));
         self.is_waiting.store(false, Relaxed);
-        answer.is_ok_and(|line| matches!(line.first(), Some(b'y' | b'Y')))
+        matches!(answer, Ok(Some(b'y' | b'Y')))
     }
 }
 
-fn ask(question: &str) -> io::Result<Vec<u8>> {
+fn ask(question: &str) -> io::Result<Option<u8>> {
     io::stderr().lock().write_all(question.as_bytes())?;
-    let mut line = Vec::new();
-    io::stdin().lock().read_until(b'\n', &mut line)?;
-    Ok(line)
+    first_letter(&mut io::stdin().lock())
+}
+
+/// The first byte of a line, which is read to its end, however long it is.
+fn first_letter(input: &mut impl BufRead) -> io::Result<Option<u8>> {
+    let mut first = None;
+    loop {
+        let piece = match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            piece => piece?,
+        };
+        first = first.or_else(|| piece.first().copied());
+        let len = piece.len();
+        if let Some(end) = piece.iter().position(|&byte| byte == b'\n') {
+            input.consume(end + 1);
+            return Ok(first);
+        }
+        if len == 0 {
+            return Ok(first);
+        }
+        input.consume(len);
+    }
 }
 
 fn question(destination: &Path, obstacle: Obstacle) -> String {
@@ -89,6 +108,26 @@ fn letters(mode: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_a_line() {
+        let rows: [(&str, &[u8], &[Option<u8>]); 4] = [
+            ("lines", b"y\nno\nYes\n", &[Some(b'y'), Some(b'n'), Some(b'Y')]),
+            ("an empty line", b"\ny\n", &[Some(b'\n'), Some(b'y')]),
+            ("no end of line", b"y", &[Some(b'y'), None]),
+            ("nothing", b"", &[None]),
+        ];
+        for (name, bytes, expected) in rows {
+            for room in 1..5 {
+                let mut input = io::BufReader::with_capacity(room, bytes);
+                let answers = expected
+                    .iter()
+                    .map(|_| first_letter(&mut input).unwrap())
+                    .collect::<Vec<_>>();
+                assert_eq!(answers, expected, "{name}, {room} bytes at a time");
+            }
+        }
+    }
 
     #[test]
     fn questions_are_cps() {
