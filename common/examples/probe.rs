@@ -3,17 +3,16 @@
 #![expect(clippy::print_stdout, reason = "its output is what the tests look at")]
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::console::{Complete, Console, ConsoleConfig, ConsoleEvent};
 use common::exit::{self, ExitStatus};
-use common::linelog::{LineLog, LineSink};
+use common::linelog::LineLog;
 use common::shutdown::{Shutdown, Signal};
 use common::style::{ColorChoice, Style};
-use common::{line, quote, streams};
+use common::{quote, streams};
 
 fn main() -> ExitStatus {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -25,7 +24,6 @@ fn main() -> ExitStatus {
         ["log-many", path, count] => log_many(path, count.parse().unwrap()),
         ["notices"] => notices(),
         ["log-full", folder, count] => log_full(folder, count.parse().unwrap()),
-        ["poll-signals"] => poll_signals(),
         ["console"] => console(Noise::Off),
         ["console", "noise"] => console(Noise::On),
         ["console", "panic"] => console_then(|| panic!("as the test wants")),
@@ -41,7 +39,7 @@ fn signals() {
     println!("ready");
     let mut stops = 0;
     for signal in shutdown.events() {
-        println!("{signal:?} {}", shutdown.is_requested());
+        println!("{signal:?}");
         stops += i32::from(signal != Signal::Hangup);
         if stops == 2 {
             exit::now(ExitStatus::Interrupted);
@@ -49,39 +47,32 @@ fn signals() {
     }
 }
 
-fn open_log(path: &str) -> LineLog {
-    LineLog::open(LineSink::File {
-        path: PathBuf::from(path),
-        mode: 0o666,
-    })
-    .unwrap()
-}
-
 /// Writes lines from two threads until a signal, then one more, and ends in order.
 fn log_until_signalled(path: &str) {
     let shutdown = Shutdown::install().unwrap();
-    let log = open_log(path);
-    let handles = [log.handle(), log.handle()];
-    let stop = shutdown.flag();
+    let log = LineLog::open(path).unwrap();
+    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        for (index, handle) in handles.into_iter().enumerate() {
-            let stop = Arc::clone(&stop);
+        for index in 0..2 {
+            let (log, stop) = (&log, &stop);
             scope.spawn(move || {
                 let mut number = 0;
                 while !stop.load(Ordering::Relaxed) {
-                    handle.line(format!("{index} {number}"));
+                    log.line(format!("{index} {number}"));
                     number += 1;
                 }
-                handle.line(format!("{index} end {number}"));
+                log.line(format!("{index} end {number}"));
             });
         }
         println!("ready");
+        shutdown.events().recv().unwrap();
+        stop.store(true, Ordering::Relaxed);
     });
     log.line("ended");
 }
 
 fn log_and_panic(path: &str) {
-    let log = open_log(path);
+    let log = LineLog::open(path).unwrap();
     for number in 0..1000 {
         log.line(format!("line {number}"));
     }
@@ -89,7 +80,7 @@ fn log_and_panic(path: &str) {
 }
 
 fn log_many(path: &str, count: u32) {
-    let log = open_log(path);
+    let log = LineLog::open(path).unwrap();
     for number in 0..count {
         log.line(format!("line {number}"));
     }
@@ -99,7 +90,7 @@ fn log_many(path: &str, count: u32) {
 /// Logs to a full disk, makes room when told to by a line on stdin, and logs once more.
 fn log_full(folder: &str, count: u32) {
     let filler = format!("{folder}/filler");
-    let log = open_log(&format!("{folder}/log.txt"));
+    let log = LineLog::open(format!("{folder}/log.txt")).unwrap();
     log.line("before");
     let full = std::fs::write(&filler, vec![0; 10 << 20]);
     println!("filled {}", full.is_err());
@@ -110,32 +101,6 @@ fn log_full(folder: &str, count: u32) {
     std::fs::remove_file(&filler).unwrap();
     log.line("after");
     println!("lost {}", log.close());
-}
-
-/// Sleeps on the descriptor rather than the channel.
-fn poll_signals() {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let shutdown = Shutdown::install().unwrap();
-    println!("ready");
-    let fd = shutdown.fd();
-    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
-    loop {
-        // Interrupted by the very signals it waits for.
-        while poll(&mut fds, None) == Err(rustix::io::Errno::INTR) {}
-        let signal = shutdown.try_event().unwrap();
-        let still = poll(
-            &mut fds,
-            Some(&Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            }),
-        )
-        .unwrap();
-        println!("{signal:?} {still}");
-        if signal != Signal::Hangup {
-            return;
-        }
-    }
 }
 
 fn notices() {
@@ -189,7 +154,8 @@ fn console(noise: Noise) {
                 recv(events) -> event => match event {
                     Ok(ConsoleEvent::Line(line)) if line == b"exit" => break,
                     Ok(ConsoleEvent::Line(line)) => {
-                        console.print(&format!("got {} {}", style.green(quote::always(line::text(line.clone()))), line.len()));
+                        let name = quote::always(&*String::from_utf8_lossy(&line));
+                        console.print(&format!("got {} {}", style.red(name), line.len()));
                     }
                     Ok(ConsoleEvent::TooLong) => console.print("too long"),
                     Ok(ConsoleEvent::Interrupt) => console.print("interrupt"),

@@ -2,7 +2,7 @@
 //!
 //! A [`LineBuffer`] accepts bytes in pieces of any size and gives the same lines however they were cut. It holds at
 //! most its limit and one byte more, whatever arrives: a longer line is skipped to its end and reported once. It does
-//! not read, decide when to wait, or look at characters: lines are bytes, and [`text`] is there for who wants text.
+//! not read, decide when to wait, or look at characters: lines are bytes.
 //!
 //! ```
 //! use common::line::{LineBuffer, LineEvent};
@@ -19,8 +19,8 @@
 pub struct LineBuffer {
     max_len: usize,
     line: Vec<u8>,
-    /// Bytes of the current line that were thrown away; above zero, the line is already too long.
-    skipped: u64,
+    /// A part of the current line was thrown away.
+    is_cut: bool,
 }
 
 /// What came out of a [`LineBuffer`].
@@ -29,10 +29,7 @@ pub enum LineEvent {
     /// A line without its `\n` or `\r\n`.
     Line(Vec<u8>),
     /// A line longer than the limit was skipped, once per line, when its end came.
-    TooLong {
-        /// The length of the whole line in bytes, its ending not counted.
-        dropped: u64,
-    },
+    TooLong,
 }
 
 impl LineBuffer {
@@ -42,7 +39,7 @@ impl LineBuffer {
         Self {
             max_len,
             line: Vec::new(),
-            skipped: 0,
+            is_cut: false,
         }
     }
 
@@ -63,7 +60,7 @@ impl LineBuffer {
 
     /// The last line, if the input ended without an end of line; a `\r` at its end is part of it.
     pub fn finish(&mut self) -> Option<LineEvent> {
-        if self.line.is_empty() && self.skipped == 0 {
+        if self.line.is_empty() && !self.is_cut {
             return None;
         }
         self.take()
@@ -77,28 +74,19 @@ impl LineBuffer {
         self.line.extend_from_slice(kept);
         if let (Some(&newest), Some(place)) = (rest.last(), self.line.last_mut()) {
             *place = newest;
-            self.skipped += rest.len() as u64;
+            self.is_cut = true;
         }
     }
 
     fn take(&mut self) -> Option<LineEvent> {
         let line = std::mem::take(&mut self.line);
-        let skipped = std::mem::take(&mut self.skipped);
-        Some(if skipped > 0 || line.len() > self.max_len {
-            LineEvent::TooLong {
-                dropped: line.len() as u64 + skipped,
-            }
+        let is_cut = std::mem::take(&mut self.is_cut);
+        Some(if is_cut || line.len() > self.max_len {
+            LineEvent::TooLong
         } else {
             LineEvent::Line(line)
         })
     }
-}
-
-/// A line as text; what is not UTF-8 becomes U+FFFD.
-#[must_use]
-pub fn text(line: Vec<u8>) -> String {
-    String::from_utf8(line)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[cfg(test)]
@@ -110,7 +98,7 @@ mod tests {
     #[test]
     fn lines_come_out() {
         let line = |text: &str| LineEvent::Line(text.into());
-        let long = |dropped| LineEvent::TooLong { dropped };
+        let long = LineEvent::TooLong;
         let rows: [(&str, &str, Vec<LineEvent>); 12] = [
             ("nothing", "", vec![]),
             ("one line", "abc\n", vec![line("abc")]),
@@ -125,16 +113,16 @@ mod tests {
             ("a return inside", "a\rb\n", vec![line("a\rb")]),
             ("a return at the very end", "a\r", vec![line("a\r")]),
             ("the longest, crlf", "abcd\r\n", vec![line("abcd")]),
-            ("one over", "abcde\nx\n", vec![long(5), line("x")]),
+            ("one over", "abcde\nx\n", vec![long.clone(), line("x")]),
             (
                 "far over, crlf",
                 "abcdefgh\r\nx\n",
-                vec![long(8), line("x")],
+                vec![long.clone(), line("x")],
             ),
             (
                 "over and unterminated",
                 "x\nabcdefgh",
-                vec![line("x"), long(8)],
+                vec![line("x"), long.clone()],
             ),
         ];
         for (name, input, expected) in rows {
@@ -142,15 +130,9 @@ mod tests {
         }
         assert_eq!(
             collect(0, [&b"\r\na\n\n"[..]]),
-            vec![line(""), long(1), line("")],
+            vec![line(""), long, line("")],
             "a limit of nothing"
         );
-    }
-
-    #[test]
-    fn text_replaces_what_is_not_utf_8() {
-        assert_eq!(text("안녕".into()), "안녕");
-        assert_eq!(text(b"a\xffb".to_vec()), "a\u{fffd}b");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! A log of whole lines with one writer thread.
 //!
 //! ```text
-//!   line() from any thread ──► bounded channel ──► writer: everything queued ──► one write ──► file or stderr
+//!   line() from any thread ──► bounded channel ──► writer: everything queued ──► one write ──► file
 //! ```
 //!
 //! A caller waits only when [`QUEUE_LINES`] lines are already queued. [`LineLog`] owns the writer: closing or dropping it
@@ -15,7 +15,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -23,27 +22,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::{exit, quote, streams};
 
 /// Lines that wait in memory for the writer before a caller has to wait too.
-pub const QUEUE_LINES: usize = 1024;
+const QUEUE_LINES: usize = 1024;
 
 /// Bytes of lines that are kept while they cannot be written.
-pub const KEPT_LEN: usize = 1 << 20;
+const KEPT_LEN: usize = 1 << 20;
 
 /// Bytes after which a batch is written even if more is queued.
 const BATCH_LEN: usize = 64 << 10;
-
-/// Where the lines go.
-#[derive(Clone, Debug)]
-pub enum LineSink {
-    /// A file opened for append, created if missing.
-    File {
-        /// Its path.
-        path: PathBuf,
-        /// The permissions of a created file, from which the process's umask still takes: usually `0o666`.
-        mode: u32,
-    },
-    /// Standard error, above the line being typed when a console is open.
-    Stderr,
-}
 
 /// Why a log could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -61,86 +46,65 @@ pub enum OpenLogError {
     Thread(#[source] io::Error),
 }
 
-/// An open log; it owns the writer thread.
+/// An open log, which any number of threads may share; it owns the writer thread.
 #[derive(Debug)]
 pub struct LineLog {
-    handle: LineHandle,
+    /// `None` once closed: the end of the queue is what tells the writer to end.
+    queue: Option<Sender<Vec<u8>>>,
+    writer: Option<JoinHandle<u64>>,
     identity: Option<(u64, u64)>,
-    writer: Mutex<Option<JoinHandle<u64>>>,
-}
-
-/// Adds lines to a [`LineLog`] from any thread. Lines added after the log was closed are lost.
-#[derive(Clone, Debug)]
-pub struct LineHandle {
-    queue: Sender<Message>,
-}
-
-#[derive(Debug)]
-enum Message {
-    Line(Vec<u8>),
-    Close,
 }
 
 impl LineLog {
-    /// Opens the sink and starts the writer.
+    /// Opens the file for append, creating it if missing, and starts the writer.
     ///
     /// # Errors
     /// [`OpenLogError`] if the file cannot be opened for append or no thread can be started.
-    pub fn open(sink: LineSink) -> Result<Self, OpenLogError> {
-        let (output, identity) = match sink {
-            LineSink::File { path, mode } => {
-                let output = FileOutput::open(&path, mode)
-                    .map_err(|source| OpenLogError::File { path, source })?;
-                let identity = identity_of(&output.file);
-                (Output::File(output), identity)
-            }
-            LineSink::Stderr => (Output::Stderr, None),
-        };
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, OpenLogError> {
+        let path = path.into();
+        let output =
+            FileOutput::open(&path).map_err(|source| OpenLogError::File { path, source })?;
+        let identity = identity_of(&output.file);
         let (queue, lines) = bounded(QUEUE_LINES);
         let writer = std::thread::Builder::new()
             .name("log writer".into())
             .spawn(move || Writer::new(output).run(&lines))
             .map_err(OpenLogError::Thread)?;
         Ok(Self {
-            handle: LineHandle { queue },
+            queue: Some(queue),
+            writer: Some(writer),
             identity,
-            writer: Mutex::new(Some(writer)),
         })
     }
 
-    /// Adds a line, without its `\n`.
+    /// Adds a line, without its `\n`. A `\n` inside it would make two lines: the caller's business.
     pub fn line(&self, line: impl Into<Vec<u8>>) {
-        self.handle.line(line);
+        let mut line = line.into();
+        line.push(b'\n');
+        if let Some(queue) = &self.queue {
+            // Fails only when the writer has panicked, which has been printed.
+            let _ = queue.send(line);
+        }
     }
 
-    /// A handle for another thread.
-    #[must_use]
-    pub fn handle(&self) -> LineHandle {
-        self.handle.clone()
-    }
-
-    /// Device and inode of the open file, by which a program recognises its own log under any name; `None` for stderr.
+    /// Device and inode of the open file, by which a program recognises its own log under any name; `None` where the
+    /// system has no such numbers.
     #[must_use]
     pub fn identity(&self) -> Option<(u64, u64)> {
         self.identity
     }
 
-    /// Writes everything queued so far and ends the writer; tells how many lines were lost.
+    /// Writes everything queued and ends the writer; tells how many lines were lost.
     #[must_use = "lost lines make a log incomplete"]
-    pub fn close(self) -> u64 {
+    pub fn close(mut self) -> u64 {
         self.finish()
     }
 
-    fn finish(&self) -> u64 {
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
-        let Some(writer) = writer else { return 0 };
-        // Fails only when the writer is gone already, and then the join tells.
-        let _ = self.handle.queue.send(Message::Close);
-        writer.join().unwrap_or(0)
+    fn finish(&mut self) -> u64 {
+        self.queue = None;
+        // If it panicked, that has been printed.
+        let lost = self.writer.take().map(JoinHandle::join);
+        lost.and_then(Result::ok).unwrap_or(0)
     }
 }
 
@@ -150,19 +114,9 @@ impl Drop for LineLog {
     }
 }
 
-impl LineHandle {
-    /// Adds a line, without its `\n`. A `\n` inside it would make two lines: the caller's business.
-    pub fn line(&self, line: impl Into<Vec<u8>>) {
-        let mut line = line.into();
-        line.push(b'\n');
-        // Fails only after the close, when lines are documented to be lost.
-        let _ = self.queue.send(Message::Line(line));
-    }
-}
-
 /// The thread's state: lines that are not in the file yet, and whether that has been told.
 struct Writer {
-    output: Output,
+    output: FileOutput,
     /// Whole lines; the first `written` bytes are in the file already.
     pending: Vec<u8>,
     written: usize,
@@ -171,7 +125,7 @@ struct Writer {
 }
 
 impl Writer {
-    const fn new(output: Output) -> Self {
+    const fn new(output: FileOutput) -> Self {
         Self {
             output,
             pending: Vec::new(),
@@ -181,51 +135,37 @@ impl Writer {
         }
     }
 
-    /// Runs until the log is closed; returns the lines lost.
-    fn run(mut self, queue: &Receiver<Message>) -> u64 {
-        let mut open = true;
-        while open {
-            // The log's owner sends `Close` before it goes, so the channel cannot end without one.
-            let Ok(first) = queue.recv() else { break };
+    /// Runs until the log is closed and the queue empty; returns the lines lost.
+    fn run(mut self, queue: &Receiver<Vec<u8>>) -> u64 {
+        for line in queue {
             if self.failing {
                 // Before more lines are turned away for want of room.
                 self.write_out();
             }
-            open = self.accept(first);
+            self.accept(&line);
             while self.pending.len() < BATCH_LEN
-                && let Ok(message) = queue.try_recv()
+                && let Ok(line) = queue.try_recv()
             {
-                open &= self.accept(message);
+                self.accept(&line);
             }
             self.write_out();
-        }
-        // Other threads may have been quicker than the close, or still be at it.
-        for message in queue.try_iter() {
-            self.accept(message);
         }
         self.write_out();
         self.lost += count_lines(&self.pending[self.written..]);
         if self.lost > 0 {
             let lines = if self.lost == 1 { "line" } else { "lines" };
-            streams::notice(&format!(
-                "{}: {} {lines} lost",
-                self.output.name(),
-                self.lost
-            ));
+            streams::notice(&format!("{}: {} {lines} lost", self.name(), self.lost));
         }
         self.lost
     }
 
-    fn accept(&mut self, message: Message) -> bool {
-        match message {
-            // What is kept stays without gaps; the newest lines go first when there is no room.
-            Message::Line(line) if self.failing && self.pending.len() + line.len() > KEPT_LEN => {
-                self.lost += 1
-            }
-            Message::Line(line) => self.pending.extend_from_slice(&line),
-            Message::Close => return false,
+    /// What is kept stays without gaps; the newest lines go first when there is no room.
+    fn accept(&mut self, line: &[u8]) {
+        if self.failing && self.pending.len() + line.len() > KEPT_LEN {
+            self.lost += 1;
+        } else {
+            self.pending.extend_from_slice(line);
         }
-        true
     }
 
     fn write_out(&mut self) {
@@ -237,7 +177,7 @@ impl Writer {
             }
             Err(error) if !self.failing => {
                 self.failing = true;
-                let (name, reason) = (self.output.name(), exit::io_message(&error));
+                let (name, reason) = (self.name(), exit::io_message(&error));
                 streams::notice(&format!(
                     "cannot write {name}: {reason}; its lines are kept and tried again"
                 ));
@@ -245,31 +185,9 @@ impl Writer {
             Err(_) => {}
         }
     }
-}
 
-enum Output {
-    File(FileOutput),
-    Stderr,
-}
-
-impl Output {
     fn name(&self) -> String {
-        match self {
-            Self::File(output) => quote::plain(&output.path),
-            Self::Stderr => "stderr".into(),
-        }
-    }
-
-    /// Writes `lines[*written..]`, advancing `written` as bytes reach the file.
-    fn write_lines(&mut self, lines: &[u8], written: &mut usize) -> io::Result<()> {
-        match self {
-            Self::File(output) => output.write_lines(lines, written),
-            Self::Stderr => {
-                // Nobody could be told that stderr is gone, so its lines are not kept.
-                streams::notice_lines(lines);
-                Ok(())
-            }
-        }
+        quote::plain(&self.output.path)
     }
 }
 
@@ -283,14 +201,8 @@ struct FileOutput {
 }
 
 impl FileOutput {
-    fn open(path: &Path, mode: u32) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-        #[cfg(not(unix))]
-        let _ = mode;
-        let file = options.open(path)?;
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
         let begin_with_newline = ends_inside_a_line(path, &file);
         Ok(Self {
             path: path.into(),
@@ -300,6 +212,7 @@ impl FileOutput {
         })
     }
 
+    /// Writes `lines[*written..]`, advancing `written` as bytes reach the file.
     fn write_lines(&mut self, lines: &[u8], written: &mut usize) -> io::Result<()> {
         self.find_half_line(lines, written);
         if self.begin_with_newline && *written < lines.len() {
@@ -397,8 +310,6 @@ fn identity_of(_: &File) -> Option<(u64, u64)> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -406,13 +317,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.txt");
         std::fs::write(&path, "before\n").unwrap();
-        let log = open(&path).unwrap();
+        let log = LineLog::open(&path).unwrap();
         assert_eq!(log.identity(), identity_of(&File::open(&path).unwrap()));
-        let handle = log.handle();
         log.line("one");
-        handle.line(b"two \xff".to_vec());
+        log.line(b"two \xff".to_vec());
         assert_eq!(log.close(), 0);
-        handle.line("after the close");
         assert_eq!(std::fs::read(&path).unwrap(), b"before\none\ntwo \xff\n");
     }
 
@@ -420,12 +329,12 @@ mod tests {
     fn many_threads_lose_nothing_and_keep_their_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.txt");
-        let log = open(&path).unwrap();
+        let log = LineLog::open(&path).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..4 {
-                let handle = log.handle();
+                let log = &log;
                 scope.spawn(move || {
-                    (0..5000).for_each(|number| handle.line(format!("{thread} {number}")))
+                    (0..5000).for_each(|number| log.line(format!("{thread} {number}")))
                 });
             }
         });
@@ -452,7 +361,7 @@ mod tests {
         for (before, after) in rows {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(&file, before).unwrap();
-            let log = open(file.path()).unwrap();
+            let log = LineLog::open(file.path()).unwrap();
             log.line("new");
             drop(log);
             assert_eq!(std::fs::read_to_string(&file).unwrap(), after, "{before:?}");
@@ -468,7 +377,7 @@ mod tests {
         ];
         for (name, between, expected) in rows {
             let file = tempfile::NamedTempFile::new().unwrap();
-            let mut output = FileOutput::open(file.path(), 0o600).unwrap();
+            let mut output = FileOutput::open(file.path()).unwrap();
             let lines = b"one\ntwo\n";
             let mut written = 6;
             output.file.write_all(&lines[..written]).unwrap();
@@ -486,25 +395,8 @@ mod tests {
     }
 
     #[test]
-    fn a_created_file_has_its_mode() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log.txt");
-        drop(
-            LineLog::open(LineSink::File {
-                path: path.clone(),
-                mode: 0o600,
-            })
-            .unwrap(),
-        );
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-    }
-
-    #[test]
     fn what_cannot_be_opened_is_named() {
-        let error = open(Path::new("/nonexistent/log.txt")).unwrap_err();
+        let error = LineLog::open("/nonexistent/log.txt").unwrap_err();
         assert_eq!(
             exit::describe(&error),
             "open log '/nonexistent/log.txt': no such file or directory"
@@ -513,19 +405,12 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_bound_are_counted() {
-        let log = open(Path::new("/dev/full")).unwrap();
+        let log = LineLog::open("/dev/full").unwrap();
         let line = [b'x'; 1023];
         let total = 3 * KEPT_LEN / 1024;
         for _ in 0..total {
             log.line(line);
         }
         assert_eq!(log.close(), total as u64, "everything is lost in the end");
-    }
-
-    fn open(path: &Path) -> Result<LineLog, OpenLogError> {
-        LineLog::open(LineSink::File {
-            path: path.into(),
-            mode: 0o666,
-        })
     }
 }

@@ -33,12 +33,3 @@ pub fn notice(line: &str) {
     // Unbuffered, so one write and no tearing among threads.
     let _ = io::stderr().lock().write_all(whole.as_bytes());
 }
-
-/// Prints whole lines, each ending in `\n`, as [`notice`] prints one.
-pub(crate) fn notice_lines(lines: &[u8]) {
-    let text = String::from_utf8_lossy(lines);
-    if console::print_if_open(text.strip_suffix('\n').unwrap_or(&text)) {
-        return;
-    }
-    let _ = io::stderr().lock().write_all(lines);
-}

@@ -39,29 +39,10 @@ impl Style {
         Self { colored }
     }
 
-    /// Stands out: names and totals.
-    pub fn bold(self, text: impl Display) -> String {
-        self.wrap(BOLD, text)
-    }
-
     /// Failures.
     pub fn red(self, text: impl Display) -> String {
-        self.wrap(RED, text)
-    }
-
-    /// Successes.
-    pub fn green(self, text: impl Display) -> String {
-        self.wrap(GREEN, text)
-    }
-
-    /// Steps back: times and details.
-    pub fn dim(self, text: impl Display) -> String {
-        self.wrap(DIM, text)
-    }
-
-    fn wrap(self, sequence: &str, text: impl Display) -> String {
         if self.colored {
-            format!("{sequence}{text}{RESET}")
+            format!("{RED}{text}{RESET}")
         } else {
             text.to_string()
         }
@@ -69,13 +50,10 @@ impl Style {
 }
 
 pub(crate) const RESET: &str = "\x1b[0m";
-const BOLD: &str = "\x1b[1m";
 const RED: &str = "\x1b[31m";
-const GREEN: &str = "\x1b[32m";
-const DIM: &str = "\x1b[2m";
 
 /// Every sequence that may reach a terminal from here.
-pub(crate) const SEQUENCES: [&str; 5] = [RESET, BOLD, RED, GREEN, DIM];
+pub(crate) const SEQUENCES: [&str; 2] = [RESET, RED];
 
 #[cfg(test)]
 mod tests {

@@ -166,6 +166,8 @@ pub enum Existing {
     IfNewer,
     /// Whoever was handed to [`crate::engine::Engine::ask`] decides (`cp --interactive`).
     Ask,
+    /// The same, when the source was modified later (`cp --interactive --update`).
+    AskIfNewer,
     /// It is left alone, and that is an error (`cp --update=none-fail`).
     Refuse,
 }

@@ -77,7 +77,7 @@ impl Desk {
         let (guard, interrupts) = Guard::watch(&engine, &logbook).map_err(StartError::Signals)?;
         let copier = Arc::clone(&engine);
         let runner = Arc::new(move |job: &Job, progress: &Progress| copier.run(job, progress));
-        let logger = session.logger.clone();
+        let logger = session.logger;
         Ok(Self {
             engine,
             runner,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::clock::Clock;
 use common::exit;
-use common::linelog::{LineLog, LineSink, OpenLogError};
+use common::linelog::{LineLog, OpenLogError};
 use common::streams;
 
 use crate::config::Mode;
@@ -32,12 +32,11 @@ impl Logbook {
     /// # Errors
     /// When a log that was asked for by name cannot be written; the default one is only missed.
     pub(crate) fn open(session: &Session) -> Result<Self, OpenLogError> {
-        let sink = |path| LineSink::File { path, mode: 0o666 };
         let log = match &session.log {
             _ if session.options.mode == Mode::DryRun => None,
             LogChoice::None => None,
-            LogChoice::File(path) => Some(LineLog::open(sink(path.clone()))?),
-            LogChoice::Default => LineLog::open(sink(DEFAULT_LOG.into()))
+            LogChoice::File(path) => Some(LineLog::open(path)?),
+            LogChoice::Default => LineLog::open(DEFAULT_LOG)
                 .inspect_err(|error| {
                     let message = format!("{}; copying without a log", exit::describe(error));
                     streams::notice(&session.complaint(&message));

@@ -54,7 +54,9 @@ pub(crate) fn judge(
         return Verdict::OverFolder;
     }
     match options.existing {
-        Existing::Keep | Existing::Ask | Existing::Refuse => return Verdict::Skip,
+        Existing::Keep | Existing::Ask | Existing::AskIfNewer | Existing::Refuse => {
+            return Verdict::Skip;
+        }
         Existing::IfNewer if !is_older(existing, source) => return Verdict::Skip,
         Existing::IfNewer | Existing::Overwrite => {}
     }

@@ -187,7 +187,7 @@ fn folder<'scope>(
         .and_then(|around| around.child(&end.name, links))
         .map_err(cannot_open)?;
     let stat = sys::stat(&source).map_err(cannot_open)?;
-    let (target, is_fresh) = match make_root(run, job, &stat) {
+    let (target, is_fresh) = match make_root(run, job, &source, &stat) {
         // A folder has itself for a copy already where its files would be linked or left alone (`cp --link`, `cp --no-clobber`).
         Err(Error::SameFile { .. })
             if run.options.cp().is_some()
@@ -233,18 +233,21 @@ fn folder<'scope>(
 }
 
 /// Opens the destination root of a tree, made if it is not there; tells whether this run made it. Nothing is made when the tree must not be copied.
-fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bool), Error> {
+fn make_root(
+    run: &Run<'_>,
+    job: &Job,
+    from: &Dir,
+    source: &Stat,
+) -> Result<(Option<Dir>, bool), Error> {
     let cannot_create = |cause| Error::io(Doing::CreateFolder, &job.destination, cause);
     let cannot_stat = |cause| Error::io(Doing::Stat, &job.destination, cause);
     let end = End::of(&job.destination);
     let around = open_around(&end, &job.destination, Doing::CreateFolder)?;
     let existing = match around.stat(&end.name, Links::Keep) {
         Ok(stat) if stat.kind == Kind::Folder => Some(stat),
-        Ok(stat) if stat.kind == Kind::Symlink && end.must_be_folder => Some(
-            around
-                .stat(&end.name, Links::Follow)
-                .map_err(cannot_stat)?,
-        ),
+        Ok(stat) if stat.kind == Kind::Symlink && end.must_be_folder => {
+            Some(around.stat(&end.name, Links::Follow).map_err(cannot_stat)?)
+        }
         Ok(_) if end.must_be_folder => {
             let cause = io::ErrorKind::NotADirectory.into();
             return Err(Error::io(Doing::Stat, &job.destination, cause));
@@ -273,7 +276,8 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
         .map(|_| around.child(&end.name, links))
         .transpose()
         .map_err(cannot_create)?;
-    if is_inside(opened.as_ref().unwrap_or(&around), source.id).map_err(cannot_create)? {
+    let target = opened.as_ref().unwrap_or(&around);
+    if lies_in(target, from) || is_inside(target, source.id).map_err(cannot_create)? {
         return Err(Error::IntoItself {
             from: job.source.clone(),
             to: job.destination.clone(),
@@ -300,6 +304,14 @@ fn make_root(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Option<Dir>, bo
             ))
         }
     }
+}
+
+/// Whether a folder lies in `outer` by its path in their file system: a mount may hide that from climbing.
+fn lies_in(folder: &Dir, outer: &Dir) -> bool {
+    let (folder, outer) = (sys::where_it_lies(folder), sys::where_it_lies(outer));
+    folder
+        .zip(outer)
+        .is_some_and(|(folder, outer)| folder.is_inside(&outer))
 }
 
 /// Whether a folder is `outer` or lies in it, by climbing to the root: names and links cannot deceive this.

@@ -158,10 +158,14 @@ fn a_full_disk_that_holds_the_log_too() {
         return;
     };
     let sandbox = Sandbox::within(disk.path());
-    sandbox.file("source", vec![1; MIB + MIB / 2]);
+    // A log that has its block already has room for two lines.
+    sandbox
+        .file("log.txt", "0.00\tbefore\n")
+        .file("source", vec![1; MIB + MIB / 2]);
     let output = filecopy(&sandbox).args(["source", "copy"]).run();
     assert_no_room(&output, Path::new("copy"));
     let expected = [
+        "before",
         "Start copying source to copy",
         "copy failed: error writing 'copy': no space left on device",
     ];

@@ -1,5 +1,7 @@
 //! A destination inside its source ends, and is refused before anything is made; the other way round is allowed.
 
+use std::path::PathBuf;
+
 use harness::{Mount, Sandbox, needs_root};
 
 use crate::copying::{copies, filecopy, refuses, unprivileged};
@@ -62,16 +64,16 @@ fn a_name_that_begins_like_the_source_is_not_inside_it() {
 }
 
 #[test]
-fn a_destination_inside_the_source_by_a_bind_mount_is_refused_and_ends() {
+fn a_destination_inside_the_source_by_a_bind_mount_is_refused_and_nothing_made() {
     let Some(()) = needs_root("bind mounts") else {
         return;
     };
-    let rows: [(&str, &[&str], usize); 3] = [
-        ("the mount itself", &["-T", "src", "view"], 0),
-        ("a new folder in it", &["src", "view/new"], 1),
-        ("a folder in it", &["src", "view"], 1),
+    let rows: [(&str, &[&str]); 3] = [
+        ("the mount itself", &["-T", "src", "view"]),
+        ("a new folder in it", &["src", "view/new"]),
+        ("a folder in it", &["src", "view"]),
     ];
-    for (name, args, made) in rows {
+    for (name, args) in rows {
         let sandbox = Sandbox::new();
         sandbox
             .file("src/file", "x")
@@ -80,26 +82,17 @@ fn a_destination_inside_the_source_by_a_bind_mount_is_refused_and_ends() {
         let _mount = Mount::bind(&sandbox.join("src/in"), &sandbox.join("view"));
         let output = filecopy(&sandbox, &[&["--quiet"], args].concat()).run();
         output.exits_with(1).stderr_has("into itself");
-        assert_eq!(sandbox.read("src/file"), b"x", "{name}");
-        assert_eq!(sandbox.read("src/in/deep"), b"y", "{name}");
-        // It can only be noticed when the copy meets its own destination: what it made lies there once, and not in itself again.
-        let depth = deepest(&sandbox, "src/in/new").max(deepest(&sandbox, "src/in/src"));
-        assert!(depth <= made * 3, "{name}: {depth} levels");
+        assert_eq!(
+            sandbox.list("src"),
+            ["file", "in"].map(PathBuf::from),
+            "{name}"
+        );
+        assert_eq!(
+            sandbox.list("src/in"),
+            ["deep"].map(PathBuf::from),
+            "{name}"
+        );
     }
-}
-
-/// Levels of folders below a name, 0 when it is not there.
-fn deepest(sandbox: &Sandbox, name: &str) -> usize {
-    if !sandbox.has(name) {
-        return 0;
-    }
-    let tree = harness::tree::snapshot(&sandbox.join(name));
-    tree.entries
-        .keys()
-        .map(|path| path.components().count())
-        .max()
-        .unwrap_or(0)
-        + 1
 }
 
 #[test]

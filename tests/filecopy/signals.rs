@@ -269,7 +269,7 @@ fn a_second_signal_leaves_no_piece_of_what_is_in_work() {
     let command = Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(bin("filecopy"));
-    let options = ["--reflink", "never", "--bwlimit", ENDLESS];
+    let options = ["--reflink", "never", "--bwlimit", "100KB"];
     let mut running = command.args(options).cwd(sandbox.path()).start();
     let unread = fs::File::open(sandbox.join("stderr")).expect("the far end of stderr");
     running.send("source\ncopy\n");

@@ -70,7 +70,7 @@ fn answer(questions: &Receiver<()>, events: &Sender<ConsoleEvent>, mut lines: Li
         };
         let event = match event {
             Some(LineEvent::Line(line)) => ConsoleEvent::Line(line),
-            Some(LineEvent::TooLong { .. }) => ConsoleEvent::TooLong,
+            Some(LineEvent::TooLong) => ConsoleEvent::TooLong,
             None => ConsoleEvent::EndOfInput,
         };
         let is_end = event == ConsoleEvent::EndOfInput;

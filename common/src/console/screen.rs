@@ -284,9 +284,9 @@ mod tests {
             ("a tab is visible", "", "a\t|b", "a\\t|b"),
             (
                 "colours take no cells",
-                "\x1b[1m>\x1b[0m ",
+                "\x1b[31m>\x1b[0m ",
                 "a|",
-                "\x1b[1m>\x1b[0m a|",
+                "\x1b[31m>\x1b[0m a|",
             ),
         ];
         for (name, prompt, marked, expected) in rows {
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn status_rows_are_cut_and_leave_room() {
-        let status: Vec<String> = ["하나둘셋", "\x1b[32mtwo two two\x1b[0m", "three"]
+        let status: Vec<String> = ["하나둘셋", "\x1b[31mtwo two two\x1b[0m", "three"]
             .map(String::from)
             .into();
         let line = Some(Line {
@@ -328,7 +328,7 @@ mod tests {
         let shown: Vec<&str> = area.rows.iter().map(|row| &row.text[..]).collect();
         assert_eq!(
             shown,
-            ["> a", "하나", "\x1b[32mtwo t\x1b[0m"],
+            ["> a", "하나", "\x1b[31mtwo t\x1b[0m"],
             "cut to five cells, two of three rows"
         );
         let only_status = LiveArea::lay_out(

@@ -4,7 +4,7 @@ use std::io::stderr;
 use std::path::PathBuf;
 
 use common::clock::Clock;
-use common::log::{LogSink, Logger};
+use common::log::Logger;
 use common::style::Style;
 use filecopy::config::{
     Detail, Existing, Extraneous, Filter, Follow, Mode, Mounts, Options, Resume, Sync, Verify,
@@ -96,12 +96,7 @@ impl Args {
                 Consent::Ask
             },
             clock,
-            logger: Logger::new(
-                self.common.log_level,
-                self.common.log_format,
-                LogSink::Stderr,
-                clock,
-            ),
+            logger: Logger::new(self.common.log_level, self.common.log_format, clock),
             style: Style::new(self.common.color, &stderr()),
             options: self.options(volume)?,
         })

@@ -1,10 +1,10 @@
 //! `filecopy cp`, and filecopy called by the name `cp`: the copy engine behind GNU cp's own options.
 //!
 //! ```text
-//! argv ─► flags.rs ─► request.rs ─► Request ─► here: jobs one after another ─► the engine
-//!                                               ▲                               │ events
-//!                                    a person (-i), signals                     ▼
-//!                                                          stdout: 'a' -> 'b' · stderr: cp: …
+//! argv ─► flags.rs ─► switches.rs (kept.rs, backup.rs) ─► request.rs ─► jobs.rs, one by one ─► the engine
+//!                                                                          ▲                      │ events
+//!                                                            ask.rs (-i), signals                 ▼
+//!                                                                         stdout: 'a' -> 'b' · stderr: cp: …
 //! ```
 //!
 //! This is `cp` and nothing else: no log, no progress, no summary, no configuration of filecopy's. Messages use the words
@@ -12,9 +12,12 @@
 //! with cp, a wrong command line being 1 too, and 130 after Ctrl-C.
 
 mod ask;
+mod backup;
 mod flags;
 mod jobs;
+mod kept;
 mod request;
+mod switches;
 mod usage;
 mod words;
 
@@ -31,12 +34,13 @@ use common::exit::{self, ExitStatus};
 use common::shutdown::Shutdown;
 use common::{quote, streams};
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
-use filecopy::config::Existing;
+use filecopy::config::{Dangling, Existing};
 use filecopy::engine::{Ask, Engine};
 use filecopy::error::{Doing, Error};
 use filecopy::job::{Action, Event, Progress};
 
 use ask::Asker;
+use backup::Habits;
 use request::{Asked, Environment, Request};
 use usage::Usage;
 
@@ -63,9 +67,14 @@ pub(super) fn arguments(all: &[OsString]) -> Option<&[OsString]> {
 /// Runs `cp` with the arguments after its name.
 pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     let environment = Environment {
-        version_control: std::env::var_os("VERSION_CONTROL"),
-        backup_suffix: std::env::var_os("SIMPLE_BACKUP_SUFFIX"),
-        posixly_correct: std::env::var_os("POSIXLY_CORRECT").is_some(),
+        habits: Habits {
+            control: std::env::var_os("VERSION_CONTROL"),
+            suffix: std::env::var_os("SIMPLE_BACKUP_SUFFIX"),
+        },
+        dangling: match std::env::var_os("POSIXLY_CORRECT") {
+            Some(_) => Dangling::Create,
+            None => Dangling::Refuse,
+        },
     };
     match request::read(arguments, &environment) {
         Ok(Asked::Copy(request)) => copy(*request),
@@ -86,7 +95,10 @@ fn copy(mut request: Request) -> ExitCode {
     };
     let (sender, events) = bounded(QUEUE_LEN);
     let asker = Arc::new(Asker::default());
-    let asks = request.options.existing == Existing::Ask;
+    let asks = matches!(
+        request.options.existing,
+        Existing::Ask | Existing::AskIfNewer
+    );
     let mut engine = Engine::new(request.options, sender, None);
     if asks {
         engine.ask(Arc::clone(&asker) as Arc<dyn Ask>);

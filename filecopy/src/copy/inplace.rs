@@ -170,27 +170,32 @@ fn is_left(
     source: &Stat,
     existing: &Stat,
 ) -> Result<bool, Error> {
+    let is_new_enough = || !plan::is_older(existing, source);
     match run.options.existing {
         Existing::Overwrite => Ok(false),
         Existing::Keep => Ok(true),
-        Existing::IfNewer => Ok(!plan::is_older(existing, source)),
+        Existing::IfNewer => Ok(is_new_enough()),
+        Existing::AskIfNewer if is_new_enough() => Ok(true),
+        Existing::Ask | Existing::AskIfNewer => Ok(!is_allowed(run, spot, folder, existing.mode)),
         Existing::Refuse => Err(Error::Kept {
             to: spot.destination(),
         }),
-        Existing::Ask => {
-            let name = spot.destination_name;
-            let mode = existing.mode;
-            let obstacle = if run.shared.is_privileged || folder.is_writable(name) {
-                Obstacle::None
-            } else if run.options.replace == Replace::InPlace {
-                Obstacle::Unwritable { mode }
-            } else {
-                Obstacle::Removed { mode }
-            };
-            let asked = run.shared.asker.as_ref();
-            Ok(!asked.is_some_and(|asker| asker.may_replace(&spot.destination(), obstacle)))
-        }
     }
+}
+
+/// Whether somebody says that an existing file of this mode may be replaced.
+fn is_allowed(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, mode: u32) -> bool {
+    let Some(asker) = &run.shared.asker else {
+        return false;
+    };
+    let obstacle = if run.shared.is_privileged || folder.is_writable(spot.destination_name) {
+        Obstacle::None
+    } else if run.options.replace == Replace::InPlace {
+        Obstacle::Unwritable { mode }
+    } else {
+        Obstacle::Removed { mode }
+    };
+    asker.may_replace(&spot.destination(), obstacle)
 }
 
 /// Moves the existing entry aside or removes it where it must not be written into.

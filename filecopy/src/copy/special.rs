@@ -232,7 +232,8 @@ fn link_to_source(
     let (from, to) = (spot.pair, spot.source_name);
     let make = |folder: &Dir, name: &OsStr| from.source.link(to, spot.links, folder, name);
     // Who said yes to replacing it meant that.
-    let is_agreed = existing.is_some() && run.options.existing == Existing::Ask;
+    let asks = matches!(run.options.existing, Existing::Ask | Existing::AskIfNewer);
+    let is_agreed = existing.is_some() && asks;
     let replaces = is_agreed || replaces(run, existing);
     match place(run, spot, replaces, Doing::Create, make) {
         Ok(()) => Ok((Action::Linked, 0)),

@@ -370,6 +370,22 @@ impl Dir {
     }
 }
 
+/// Where a folder really lies, links resolved. Mounts are not known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lies(PathBuf);
+
+impl Lies {
+    /// Whether this is `outer` or lies in it.
+    pub(crate) fn is_inside(&self, outer: &Self) -> bool {
+        self.0.starts_with(&outer.0)
+    }
+}
+
+/// Where a folder really lies.
+pub(crate) fn where_it_lies(folder: &Dir) -> Option<Lies> {
+    std::fs::canonicalize(&folder.0).ok().map(Lies)
+}
+
 /// Memory for listing: the standard library has its own.
 #[derive(Debug)]
 pub(crate) struct ListBuffer;

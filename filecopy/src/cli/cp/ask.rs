@@ -112,7 +112,11 @@ mod tests {
     #[test]
     fn an_answer_is_a_line() {
         let rows: [(&str, &[u8], &[Option<u8>]); 4] = [
-            ("lines", b"y\nno\nYes\n", &[Some(b'y'), Some(b'n'), Some(b'Y')]),
+            (
+                "lines",
+                b"y\nno\nYes\n",
+                &[Some(b'y'), Some(b'n'), Some(b'Y')],
+            ),
             ("an empty line", b"\ny\n", &[Some(b'\n'), Some(b'y')]),
             ("no end of line", b"y", &[Some(b'y'), None]),
             ("nothing", b"", &[None]),
