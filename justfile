@@ -3,7 +3,7 @@
 set positional-arguments
 
 root := justfile_directory()
-binaries := env("CARGO_TARGET_DIR", root / "target") / "release"
+binaries := absolute_path(env("CARGO_TARGET_DIR", "target")) / "release"
 
 # Lists the recipes.
 _default:

@@ -1,9 +1,10 @@
 //! The command-line pieces that all the programs share, and the only place that meets clap's errors.
 //!
-//! A program flattens [`CommonArgs`] into its own arguments and calls [`parse`], which also answers `--help`, `--version`,
-//! `--completions` and `--man-page`. Usage errors end with exit code 2. What the options mean is decided elsewhere
-//! ([`crate::log`], [`crate::style`]).
+//! A program flattens [`CommonArgs`] into its own arguments and calls [`parse_from`], which also answers `--help`,
+//! `--version`, `--completions` and `--man-page`. Usage errors end with exit code 2. What the options mean is decided
+//! elsewhere ([`crate::log`], [`crate::style`]).
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -13,8 +14,8 @@ use clap_complete::Shell;
 
 use crate::exit::{self, ExitStatus};
 use crate::log::{Format, Level};
-use crate::streams;
 use crate::style::ColorChoice;
+use crate::{quote, streams};
 
 /// Options of every program; flatten them with `#[command(flatten)]`.
 #[derive(Args, Clone, Debug)]
@@ -41,34 +42,46 @@ pub struct CommonArgs {
     man_page: bool,
 }
 
-/// Parses the program's own command line.
+/// Parses a command line, the program's name first.
 ///
 /// # Errors
-/// The exit code to return from `main`, everything being printed already: 0 for `--help`, `--version`, `--completions` and
-/// `--man-page`, 2 for a wrong command line, 1 if stdout cannot be written (a broken pipe is no error).
-pub fn parse<T: Parser>() -> Result<T, ExitCode> {
-    parse_from(std::env::args_os())
-}
-
-/// Parses a given command line, the program's name first; see [`parse`].
-///
-/// # Errors
-/// As [`parse`].
+/// The exit code to return from `main`, everything being printed already: 0 for `--help`, `--version`, `--completions`
+/// and `--man-page`, 2 for a wrong command line, 1 if stdout cannot be written (a broken pipe is no error).
 pub fn parse_from<T: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
+    let args: Vec<OsString> = args.into_iter().collect();
     let mut command = T::command();
-    let parsed = command
-        .try_get_matches_from_mut(args)
-        .and_then(|mut matches| {
-            Ok(match requested_document(&command, &matches) {
-                Some(document) => Parsed::Document(document),
-                None => Parsed::Arguments(T::from_arg_matches_mut(&mut matches)?),
-            })
-        });
-    match parsed {
+    match try_parse(&mut command, &args) {
         Ok(Parsed::Arguments(arguments)) => Ok(arguments),
         Ok(Parsed::Document(document)) => Err(print(&command, &document)),
-        Err(error) => Err(explain(&command, &error.format(&mut command.clone()))),
+        Err(error) => {
+            // clap repeats a wrong argument as it is, and `*` in a hostile folder may give any.
+            let error = try_parse::<T>(&mut command, &harmless(&args))
+                .err()
+                .unwrap_or(error);
+            Err(explain(&command, &error.format(&mut command.clone())))
+        }
     }
+}
+
+fn try_parse<T: Parser>(
+    command: &mut Command,
+    args: &[OsString],
+) -> Result<Parsed<T>, clap::Error> {
+    let mut matches = command.try_get_matches_from_mut(args)?;
+    Ok(match requested_document(command, &matches) {
+        Some(document) => Parsed::Document(document),
+        None => Parsed::Arguments(T::from_arg_matches_mut(&mut matches)?),
+    })
+}
+
+/// The arguments with everything in them made visible that would act on a terminal.
+fn harmless(args: &[OsString]) -> Vec<OsString> {
+    args.iter()
+        .map(|arg| match quote::visible(&arg.to_string_lossy()) {
+            Cow::Owned(visible) => visible.into(),
+            Cow::Borrowed(_) => arg.clone(),
+        })
+        .collect()
 }
 
 enum Parsed<T> {
@@ -218,6 +231,22 @@ mod tests {
         for (name, args, code) in rows {
             let answer = run(args).expect_err(name);
             assert_eq!(format!("{answer:?}"), format!("{code:?}"), "{name}");
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_are_told_and_cannot_act_on_the_terminal() {
+        let rows = [
+            ("harmless", "--보기", "--보기"),
+            ("escapes and lines", "--\x1b[2J\nx", r"--\x1b[2J\nx"),
+        ];
+        for (name, wrong, shown) in rows {
+            let args = harmless(&["sample".into(), wrong.into()]);
+            let error = try_parse::<Sample>(&mut Sample::command(), &args)
+                .err()
+                .expect(name);
+            let text = error.render().ansi().to_string();
+            assert!(text.contains(shown), "{name}: {text:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! How a program ends: one line on stderr and an exit code.
 //!
-//! Only `main` uses this. Errors are chains of lower-case fragments (`copy 'a' to 'b': open 'a': permission denied`), each
-//! telling its own part, and [`report`] joins them. [`now`] is the one place that may skip destructors.
+//! Errors are chains of lower-case fragments (`copy 'a' to 'b': open 'a': permission denied`),
+//! each telling its own part, and [`report`] joins them. [`now`] is the one place that may skip destructors.
 
 use std::error::Error;
 use std::io;

@@ -11,8 +11,8 @@
 //!                                           └──► exit ──► one stderr line, exit code
 //! ```
 //!
-//! Nothing in here knows what a program is about. The modules that touch the system are `clock`, `shutdown`, `console`,
-//! `linelog`, `streams` and `exit`; all others are pure.
+//! Nothing in here knows what a program is about. `line`, `quote` and `units` are pure, and so are the parts of
+//! `console` that decide what a key does and what the screen shows; the other modules each own one thing of the system.
 #![forbid(unsafe_code)]
 
 pub mod clock;

@@ -148,7 +148,9 @@ mod tests {
         }
 
         #[test]
-        fn memory_stays_within_the_limit(bytes in proptest::collection::vec(any::<u8>(), 0..2000), max_len in 0_usize..50) {
+        fn memory_stays_within_the_limit(
+            bytes in proptest::collection::vec(any::<u8>(), 0..2000), max_len in 0_usize..50,
+        ) {
             let mut lines = LineBuffer::new(max_len);
             let mut input = &bytes[..];
             while !input.is_empty() {

@@ -4,13 +4,14 @@
 //!   line() from any thread ──► bounded channel ──► writer: everything queued ──► one write ──► file
 //! ```
 //!
-//! A caller waits only when [`QUEUE_LINES`] lines are already queued. [`LineLog`] owns the writer: closing or dropping it
-//! (also while a panic unwinds) writes what is queued and joins the thread. When the disk is full the lines are kept, up
-//! to [`KEPT_LEN`], and tried again with every later batch and at the close; the trouble is told once, and what had to
-//! be thrown away is counted and told at the close. In the file there are only whole lines: a half-written one is
-//! continued where it ended, or begun again on a line of its own if someone else wrote in between.
+//! A caller waits only when `QUEUE_LINES` lines are already queued. [`LineLog`] owns the writer: closing or dropping
+//! it (also while a panic unwinds) writes what is queued and joins the thread. When the disk is full the lines are
+//! kept, up to `KEPT_LEN`, and tried again with every later batch and at the close; the trouble is told once, and
+//! what had to be thrown away is counted and told at the close. In the file there are only whole lines: a half-written
+//! one is continued where it ended, or begun again on a line of its own if someone else wrote in between.
 //!
-//! It gives lines no time stamp and makes them no safer to show: callers do (see [`crate::quote`]). It does not rotate files.
+//! It gives lines no time stamp and makes them no safer to show: callers do (see [`crate::quote`]). It does not rotate
+//! files.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -202,7 +203,7 @@ struct FileOutput {
 
 impl FileOutput {
     fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        let file = open_for_append(path)?;
         let begin_with_newline = ends_inside_a_line(path, &file);
         Ok(Self {
             path: path.into(),
@@ -255,6 +256,24 @@ impl FileOutput {
             self.begin_with_newline = ends_inside_a_line(&self.path, &self.file);
         }
     }
+}
+
+/// Opens or creates. A pipe that nobody reads is refused, where the system would wait for a reader before anything else
+/// is done: its name may lie in wait in a folder of others.
+fn open_for_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::{OFlags, fcntl_setfl};
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let file = options.open(path)?;
+        fcntl_setfl(&file, OFlags::APPEND)?;
+        Ok(file)
+    }
+    #[cfg(not(unix))]
+    options.open(path)
 }
 
 /// Continues after partial writes and interruptions until everything is written.
@@ -400,6 +419,21 @@ mod tests {
         assert_eq!(
             exit::describe(&error),
             "open log '/nonexistent/log.txt': no such file or directory"
+        );
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_refused_at_once() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.txt");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let OpenLogError::File { source, .. } = LineLog::open(&path).unwrap_err() else {
+            panic!("it is the file that cannot be opened");
+        };
+        assert_eq!(
+            source.raw_os_error(),
+            Some(rustix::io::Errno::NXIO.raw_os_error())
         );
     }
 

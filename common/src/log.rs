@@ -1,7 +1,7 @@
 //! Diagnostics for `--log-level` and `--log-format`: what a program does, for whoever looks for a fault.
 //!
-//! One event is one line, written in one call. The text form is `stamp LEVEL target message key=value …`, the JSON form an
-//! object with `time`, `level`, `target`, `message` and `fields`; fields stay in the order given. Control characters
+//! One event is one line, written in one call. The text form is `stamp LEVEL target message key=value …`, the JSON form
+//! an object with `time`, `level`, `target`, `message` and `fields`; fields stay in the order given. Control characters
 //! never come out raw. A level that is off costs one comparison. This is not the program's product: answers go to
 //! stdout, and `log.txt` is written through [`crate::linelog`] directly.
 //!

@@ -191,7 +191,9 @@ mod tests {
         }
 
         #[test]
-        fn different_names_are_shown_differently(a in proptest::collection::vec(any::<u8>(), 0..6), b in proptest::collection::vec(any::<u8>(), 0..6)) {
+        fn different_names_are_shown_differently(
+            a in proptest::collection::vec(any::<u8>(), 0..6), b in proptest::collection::vec(any::<u8>(), 0..6),
+        ) {
             let (a, b) = (OsStr::from_bytes(&a), OsStr::from_bytes(&b));
             prop_assert_eq!(a == b, plain(a) == plain(b));
             prop_assert_eq!(a == b, always(a) == always(b));

@@ -1,9 +1,9 @@
 //! Signals, caught once: SIGINT, SIGTERM and SIGHUP become messages.
 //!
-//! This module only tells. What a signal means is the program's to decide: usually the first SIGINT or SIGTERM means "stop
-//! in order" and the second "now" ([`crate::exit::now`]); SIGHUP is its own value, since a server reopens its logs on
-//! it. A SIGHUP that was ignored when the program started (`nohup`) stays ignored. As with all signals, two of the same
-//! kind that arrive before the first was taken count as one.
+//! This module only tells. What a signal means is the program's to decide: usually the first SIGINT or SIGTERM means
+//! "stop in order" and the second "now" ([`crate::exit::now`]); SIGHUP is its own value, since a server reopens its
+//! logs on it. A SIGHUP that was ignored when the program started (`nohup`) stays ignored. As with all signals, two of
+//! the same kind that arrive before the first was taken count as one.
 
 use std::io;
 
@@ -80,8 +80,8 @@ mod system {
             }
             let mut signals = Signals::new(caught)?;
             let handle = signals.handle();
-            // Caught for its effect alone: a write beyond the file size limit then fails with an error that can be told,
-            // instead of ending the program.
+            // Caught for its effect alone: a write beyond the file size limit then fails with an error that can be
+            // told, instead of ending the program.
             let file_size_limit = flag::register(SIGXFSZ, Arc::default())?;
             let thread = std::thread::Builder::new()
                 .name("signals".into())

@@ -1,8 +1,8 @@
 //! The two output streams, each written in one call per message.
 //!
-//! [`answer`] is the program's product on stdout, where a reader that has gone away (`| head`) is no error. [`notice`] is
-//! everything else: a line on stderr, or above the line being typed when a [`crate::console`] is open. Neither panics
-//! on a closed stream, unlike `println!`, which the lints keep out.
+//! [`answer`] is the program's product on stdout, where a reader that has gone away (`| head`) is no error. [`notice`]
+//! is everything else: a line on stderr, or above the line being typed when a [`crate::console`] is open. Neither
+//! panics on a closed stream, unlike `println!`, which the lints keep out.
 
 use std::io::{self, Write};
 

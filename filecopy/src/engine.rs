@@ -15,11 +15,10 @@ use crate::copy;
 use crate::error::Error;
 use crate::job::{Event, Job, JobId, Outcome, Progress};
 use crate::parents;
-use crate::place::Folder;
 use crate::roots::{self, End};
 use crate::run::{Run, Shared};
 use crate::sys::{Dir, Kind};
-use crate::tree::measure::{self, Total};
+use crate::tree::measure::{self, Bounds, Total};
 use crate::tree::mirror;
 
 /// How a destination named by the user is to be understood.
@@ -211,12 +210,9 @@ impl Engine {
         if self.options.follow == Follow::Always || self.options.filter.gitignore {
             return None;
         }
-        measure::tree(
-            &self.options,
-            progress,
-            around.child(&end.name, links).ok()?,
-        )
-        .ok()?
+        let root = around.child(&end.name, links).ok()?;
+        let bounds = Bounds::new(self.shared.open_budget);
+        measure::tree(&self.options, progress, root, bounds).ok()?
     }
 
     /// How many entries of the destination `--delete` would remove (a folder with all it holds counts once), and the first few of them.
@@ -225,14 +221,7 @@ impl Engine {
         let progress = Progress::default();
         let run = Run::new(job.id, &self.options, &progress, &self.shared, &self.events);
         match roots::look(&run, job) {
-            Ok(Some((place, pair))) => {
-                let pair = Arc::new(pair);
-                mirror::count(
-                    &run,
-                    &Folder::new(Arc::new(place), None, Arc::clone(&pair)),
-                    &pair,
-                )
-            }
+            Ok(Some((place, pair))) => mirror::count(&run, place, &Arc::new(pair)),
             // The copy itself will tell what is wrong; there is nothing to remove.
             Ok(None) | Err(_) => (0, Vec::new()),
         }

@@ -90,16 +90,16 @@ impl Place {
         self.names().1.into_iter().rev().collect()
     }
 
-    /// Opens the destination folder anew from the job's roots.
+    /// Opens the destination folder anew from the job's roots; none when it is the root itself.
     pub(crate) fn open_destination(&self, root: &Pair) -> io::Result<Option<Dir>> {
+        self.reopen(root.destination()?, Links::Keep)
+    }
+
+    /// Goes down from one of the job's roots along the names that lead here; none when this is the root itself.
+    pub(crate) fn reopen(&self, root: &Dir, links: Links) -> io::Result<Option<Dir>> {
         let mut folder: Option<Dir> = None;
         for name in self.names().1.into_iter().rev() {
-            folder = Some(
-                folder
-                    .as_ref()
-                    .map_or_else(|| root.destination(), Ok)?
-                    .child(name, Links::Keep)?,
-            );
+            folder = Some(folder.as_ref().unwrap_or(root).child(name, links)?);
         }
         Ok(folder)
     }
@@ -208,25 +208,20 @@ impl Folder {
         *self.pair.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The open pair, opened again from `root` if it was closed.
-    pub(crate) fn pair(&self, root: &Pair) -> io::Result<Arc<Pair>> {
+    /// The open pair, opened again from `root` if it was closed; `links` tells whether the source was reached through links.
+    pub(crate) fn pair(&self, root: &Pair, links: Links) -> io::Result<Arc<Pair>> {
         if let Some(pair) = &*self.pair.lock().unwrap_or_else(PoisonError::into_inner) {
             return Ok(Arc::clone(pair));
         }
-        let (_, names) = self.place.names();
-        let (mut source, mut destination) = (None, None);
-        for name in names.into_iter().rev() {
-            source = Some(
-                source
-                    .as_ref()
-                    .unwrap_or(&root.source)
-                    .child(name, Links::Keep)?,
-            );
-            if let Some(around) = destination.as_ref().or(root.destination.as_ref()) {
-                destination = around.child(name, Links::Keep).ok();
-            }
-        }
-        let source = source.ok_or(io::ErrorKind::NotFound)?;
+        let source = self
+            .place
+            .reopen(&root.source, links)?
+            .ok_or(io::ErrorKind::NotFound)?;
+        // In a dry run it may not be there, and was not there before.
+        let destination = match (&root.destination, self.place.destination_id) {
+            (Some(top), Some(_)) => self.place.reopen(top, Links::Keep)?,
+            _ => None,
+        };
         let found = crate::sys::stat(&source)?.id;
         let found_destination = destination
             .as_ref()

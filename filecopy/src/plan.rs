@@ -174,6 +174,53 @@ mod tests {
     }
 
     #[test]
+    fn new_entries_have_their_sources_mode_or_none_of_it() {
+        use crate::config::{AttributeErrors, CpRules, Dangling, Folders, Rules};
+
+        let plain = Options {
+            rules: Rules::Cp(CpRules {
+                folders: Folders::Copy,
+                new_mode: NewMode::Plain,
+                dangling: Dangling::Refuse,
+                attributes: AttributeErrors::Silent,
+            }),
+            ..Options::default()
+        };
+        let rows = [
+            ("a file", Kind::File, 0o4755, 0o022, 0o755, 0o644),
+            (
+                "a file, strict umask",
+                Kind::File,
+                0o4755,
+                0o077,
+                0o700,
+                0o600,
+            ),
+            (
+                "a sticky folder",
+                Kind::Folder,
+                0o3777,
+                0o022,
+                0o1755,
+                0o755,
+            ),
+            ("a fifo", Kind::Fifo, 0o600, 0o022, 0o600, 0o644),
+            ("a socket", Kind::Socket, 0o700, 0o022, 0o700, 0o755),
+        ];
+        for (name, kind, mode, umask, masked, unasked) in rows {
+            let source = Stat {
+                mode,
+                ..stat(kind, 1, 0, 0, 0)
+            };
+            let modes = (
+                new_mode(&source, &Options::default(), umask),
+                new_mode(&source, &plain, umask),
+            );
+            assert_eq!(modes, (masked, unasked), "{name}");
+        }
+    }
+
+    #[test]
     fn a_copy_whose_file_system_rounds_times_down_is_not_older_than_its_source() {
         let at = |secs, nanos| Time { secs, nanos };
         let file = |modified, changed| Stat {

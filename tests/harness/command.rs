@@ -39,8 +39,6 @@ pub enum Limit {
     OpenFiles(u64),
     /// Bytes of one file; a write beyond ends in SIGXFSZ or EFBIG.
     FileSize(u64),
-    /// Bytes of address space.
-    Memory(u64),
 }
 
 /// A program with everything it is started with.
@@ -209,8 +207,8 @@ impl Command {
         if self.user.is_some() && program.is_absolute() && !is_open_to_all(&program) {
             let folder = Sandbox::new();
             let copy = folder.join(program.file_name().unwrap_or_default());
-            // By another process: a file that this one has open for writing, a child of another thread may hold too, and
-            // then it cannot be run.
+            // By another process: a file that this one has open for writing, a child of another thread may hold too,
+            // and then it cannot be run.
             let made = process::Command::new("cp")
                 .arg(&program)
                 .arg(&copy)
@@ -252,7 +250,6 @@ impl Limit {
         match self {
             Self::OpenFiles(count) => format!("--nofile={count}:{count}"),
             Self::FileSize(len) => format!("--fsize={len}:{len}"),
-            Self::Memory(len) => format!("--as={len}:{len}"),
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::getgid;
@@ -27,8 +27,6 @@ pub struct Usage {
     pub cpu: Duration,
     /// The most memory it held at once, in bytes.
     pub peak_rss: u64,
-    /// How it ended.
-    pub status: ExitStatus,
 }
 
 /// Runs `command` to its end.
@@ -62,7 +60,6 @@ pub(crate) fn measure(mut command: Command, shown: &str, limit: Duration) -> Usa
         wall,
         cpu: used.rusage.utime + used.rusage.stime,
         peak_rss: used.rusage.maxrss,
-        status: used.status,
     }
 }
 

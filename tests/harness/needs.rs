@@ -20,7 +20,7 @@ use rustix::process::geteuid;
 const LEFT_OUT_FILE: &str = "WIREWORK_LEFT_OUT";
 
 /// Whether this run must leave nothing out.
-pub fn in_ci() -> bool {
+fn in_ci() -> bool {
     env::var_os("CI").is_some_and(|value| value == "true")
 }
 

@@ -14,23 +14,23 @@ const POLL_STEP: Duration = Duration::from_millis(2);
 
 /// The moment after which a wait has failed.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     at: Instant,
 }
 
 impl Deadline {
     /// The moment `limit` from now.
-    pub fn after(limit: Duration) -> Self {
+    pub(crate) fn after(limit: Duration) -> Self {
         Self { at: now() + limit }
     }
 
     /// What is left until then, zero once passed.
-    pub fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.at.saturating_duration_since(now())
     }
 
     /// Whether the moment has come.
-    pub fn has_passed(&self) -> bool {
+    pub(crate) fn has_passed(&self) -> bool {
         self.left().is_zero()
     }
 }
@@ -71,8 +71,8 @@ pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bo
 
 /// Tries again while the error is one that passes by itself.
 ///
-/// Meant for what is in use only for a moment: while another thread of the test starts a program, the child holds a copy
-/// of every open file until its exec. An executable just written is then busy, and so is its file system.
+/// Meant for what is in use only for a moment: while another thread of the test starts a program, the child holds a
+/// copy of every open file until its exec. An executable just written is then busy, and so is its file system.
 pub(crate) fn patiently<T, E>(
     mut attempt: impl FnMut() -> Result<T, E>,
     is_passing: impl Fn(&E) -> bool,

@@ -13,7 +13,8 @@ pub struct ConsoleConfig {
 
 /// Completes what is being typed.
 pub trait Complete: Send + Sync {
-    /// For a line and the cursor's place in it (a byte offset): where the word to complete begins, and what it may become.
+    /// For a line and the cursor's place in it (a byte offset): where the word to complete begins, and what it may
+    /// become.
     fn complete(&self, line: &str, cursor: usize) -> (usize, Vec<String>);
 }
 

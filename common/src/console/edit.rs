@@ -1,7 +1,8 @@
 //! The line being typed, its cursor and the history; pure.
 //!
-//! Keys go in through [`Edit::apply`], which says what the console is to do. The cursor stands between characters as they
-//! are seen: marks without a width of their own stay with their letter. It knows nothing of screens, prompts or files.
+//! Keys go in through [`Edit::apply`], which says what the console is to do. The cursor stands between characters as
+//! they are seen: marks without a width of their own stay with their letter. It knows nothing of screens, prompts or
+//! files.
 
 use std::collections::VecDeque;
 
@@ -23,6 +24,8 @@ pub(super) struct Edit {
     /// The history line shown instead of the draft, counted from the oldest.
     browsing: Option<usize>,
     draft: String,
+    /// What `too_long` was for the draft.
+    draft_too_long: bool,
 }
 
 /// What the console is to do after a key.
@@ -54,6 +57,7 @@ impl Edit {
             history: VecDeque::new(),
             browsing: None,
             draft: String::new(),
+            draft_too_long: false,
         }
     }
 
@@ -158,7 +162,9 @@ impl Edit {
         };
         if self.browsing.is_none() {
             self.draft = self.text.clone();
+            self.draft_too_long = self.too_long;
         }
+        self.too_long = false;
         self.browsing = Some(older);
         self.set_text(self.history[older].clone());
     }
@@ -169,10 +175,12 @@ impl Edit {
             Some(newer) => {
                 let newer = newer.clone();
                 self.browsing = Some(index + 1);
+                self.too_long = false;
                 self.set_text(newer);
             }
             None => {
                 self.browsing = None;
+                self.too_long = self.draft_too_long;
                 let draft = std::mem::take(&mut self.draft);
                 self.set_text(draft);
             }
@@ -346,6 +354,33 @@ mod tests {
                 fits: true
             }
         );
+    }
+
+    #[test]
+    fn a_line_of_the_history_fits_though_the_draft_did_not() {
+        let rows: [(&str, &[Key], &str, bool); 2] = [
+            ("the line of the history", &[Key::Up], "old", true),
+            (
+                "back at the draft",
+                &[Key::Up, Key::Down],
+                "1234567890",
+                false,
+            ),
+        ];
+        for (name, keys, line, fits) in rows {
+            let mut edit = typed_line("old");
+            edit.apply(Key::Enter);
+            "12345678901"
+                .chars()
+                .for_each(|c| drop(edit.apply(Key::Char(c))));
+            keys.iter().for_each(|&key| drop(edit.apply(key)));
+            let line = line.to_owned();
+            assert_eq!(
+                edit.apply(Key::Enter),
+                Outcome::Submit { line, fits },
+                "{name}"
+            );
+        }
     }
 
     #[test]

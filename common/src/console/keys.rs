@@ -1,9 +1,10 @@
 //! Bytes from a terminal in, keys out; pure.
 //!
-//! Understands UTF-8, the escape sequences of the usual terminals and bracketed paste. A pasted end of line is the Enter
-//! key and a pasted tab is a character; other control characters in a paste are dropped, so that pasted text cannot
-//! press keys. What is not understood is swallowed whole, what is not UTF-8 becomes U+FFFD. There is no clock: a lone Esc
-//! waits for the key that follows, which it swallows as an unknown Alt combination unless that is a control key.
+//! Understands UTF-8, the escape sequences of the usual terminals and bracketed paste. A pasted end of line is the
+//! Enter key and a pasted tab is a character; other control characters in a paste are dropped, so that pasted text
+//! cannot press keys. What is not understood is swallowed whole, what is not UTF-8 becomes U+FFFD. There is no clock: a
+//! lone Esc waits for the key that follows, which it swallows as an unknown Alt combination unless that is a control
+//! key.
 
 use std::collections::VecDeque;
 
@@ -75,7 +76,7 @@ impl Keys {
             State::Ground => self.ground(byte, keys),
             State::Escape => self.after_escape(byte, keys),
             State::Csi(params) => self.in_csi(params, byte, keys),
-            State::Final => keys.extend(arrow(byte, false)),
+            State::Final => self.after_intro(byte, keys),
         }
     }
 
@@ -116,13 +117,22 @@ impl Keys {
         match byte {
             b'[' => self.state = State::Csi(Vec::new()),
             b'O' => self.state = State::Final,
+            // A control key is no part of a sequence, and the end of a paste begins with one.
+            0..b' ' => self.ground(byte, keys),
             _ if self.pasting => {}
             b'b' => keys.push_back(Key::WordLeft),
             b'f' => keys.push_back(Key::WordRight),
             b'd' => keys.push_back(Key::KillWordRight),
             0x7f => keys.push_back(Key::KillWordLeft),
-            0..b' ' => self.ground(byte, keys),
             _ => {}
+        }
+    }
+
+    fn after_intro(&mut self, byte: u8, keys: &mut VecDeque<Key>) {
+        match byte {
+            0..b' ' => self.ground(byte, keys),
+            _ if self.pasting => {}
+            _ => keys.extend(arrow(byte, false)),
         }
     }
 
@@ -135,16 +145,17 @@ impl Keys {
                 }
                 self.state = State::Csi(params);
             }
+            // A control key in the middle: the sequence was torn, the key counts.
+            0..b' ' => self.ground(byte, keys),
+            b'~' if params == b"201" => self.pasting = false,
+            _ if self.pasting => {}
             b'~' => match &params[..] {
                 b"200" => self.pasting = true,
-                b"201" => self.pasting = false,
                 b"1" | b"7" => keys.push_back(Key::Home),
                 b"3" => keys.push_back(Key::Delete),
                 b"4" | b"8" => keys.push_back(Key::End),
                 _ => {}
             },
-            // A control key in the middle: the sequence was torn, the key counts.
-            0..b' ' => self.ground(byte, keys),
             _ => keys.extend(arrow(
                 byte,
                 params.ends_with(b";5") || params.ends_with(b";3"),
@@ -200,7 +211,7 @@ mod tests {
     #[test]
     fn bytes_become_keys() {
         use Key::*;
-        let rows: [(&str, &[u8], &[Key]); 22] = [
+        let rows: [(&str, &[u8], &[Key]); 24] = [
             ("letters", b"ab", &[Char('a'), Char('b')]),
             ("korean", "한글".as_bytes(), &[Char('한'), Char('글')]),
             ("emoji", "🎉".as_bytes(), &[Char('🎉')]),
@@ -277,6 +288,16 @@ mod tests {
                 b"\x1b[200~a\x1bbc\x1b[201~\t",
                 &[Char('a'), Char('c'), Tab],
             ),
+            (
+                "pasted sequences press no keys",
+                b"\x1b[200~a\x1b[Ab\x1b[3~c\x1bOHd\x1b[201~",
+                &[Char('a'), Char('b'), Char('c'), Char('d')],
+            ),
+            (
+                "a paste that ends inside a sequence",
+                b"\x1b[200~\x1b\x1b[201~\t\x1b[200~\x1bO\x1b[201~\t\x1b[200~\x1b[1\x1b[201~\t",
+                &[Tab, Tab, Tab],
+            ),
             ("nul", b"\0a", &[Char('a')]),
         ];
         for (name, bytes, expected) in rows {
@@ -286,7 +307,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic_and_memory_is_bounded(bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(ESC), Just(b'[')], 0..300)) {
+        fn no_bytes_panic_and_memory_is_bounded(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(ESC), Just(b'[')], 0..300),
+        ) {
             let mut keys = Keys::default();
             let mut out = VecDeque::new();
             for byte in bytes {

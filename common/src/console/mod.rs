@@ -6,19 +6,20 @@
 //! ```
 //!
 //! One question, one answer: each [`Console::ask`] is answered by one `Line`, `TooLong` or `EndOfInput`, so the next
-//! prompt can depend on what was just read. What is typed before it is asked for waits. `Interrupt` may come at any time.
+//! prompt can depend on what was just read. What is typed before it is asked for waits. `Interrupt` may come at any
+//! time.
 //!
 //! While a console is open on a terminal everything is shown through it: [`crate::streams::notice`], [`crate::log`] and
 //! [`crate::exit::report`] do so by themselves, [`crate::streams::answer`] does not.
 //!
 //! On a terminal a small line editor works (arrows, history, Tab, Korean and other wide text, paste); the terminal is
-//! put back as it was on every way out: drop, panic, signal, Ctrl-Z, [`crate::exit::now`]. From a pipe or file, lines come
-//! as the bytes they are and no prompt is shown; a terminal that cannot move its cursor (`TERM=dumb`), or whose stdout
-//! goes elsewhere, keeps its own line editing.
+//! put back as it was on every way out: drop, panic, signal, Ctrl-Z, [`crate::exit::now`]. From a pipe or file, lines
+//! come as the bytes they are and no prompt is shown; a terminal that cannot move its cursor (`TERM=dumb`), or whose
+//! stdout goes elsewhere, keeps its own line editing.
 //!
-//! Why not rustyline: its printer checks outside any lock whether a line is being read, so output tears at the moment that
-//! changes, and it blocks while the reader is busy; a pending read cannot be ended, so the terminal could not be put
-//! back on SIGTERM; and nothing can be kept under the line. Here one lock covers line, rows and output.
+//! Why not rustyline: its printer checks outside any lock whether a line is being read, so output tears at the moment
+//! that changes, and it blocks while the reader is busy; a pending read cannot be ended, so the terminal could not be
+//! put back on SIGTERM; and nothing can be kept under the line. Here one lock covers line, rows and output.
 
 #[cfg(unix)]
 mod reader;

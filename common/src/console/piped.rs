@@ -1,9 +1,11 @@
 //! Lines from a pipe, a file or a terminal that does its own editing.
 //!
-//! A thread reads stdin only when a line has been asked for. It is never joined: a read from a pipe cannot be ended, and
-//! holds nothing that would need putting back.
+//! A thread reads stdin only when a line has been asked for. It is never joined: a read from a pipe cannot be ended,
+//! and holds nothing that would need putting back.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -13,7 +15,9 @@ use crate::line::{LineBuffer, LineEvent};
 
 #[derive(Debug)]
 pub(super) struct Piped {
-    asked: Sender<()>,
+    questions: Sender<()>,
+    /// A question waits for its answer; asking again is none.
+    is_asked: Arc<AtomicBool>,
     /// A person answers, though without our editor.
     shows_prompt: bool,
 }
@@ -21,18 +25,18 @@ pub(super) struct Piped {
 /// Bytes taken from stdin at once.
 const READ_LEN: usize = 16 << 10;
 
-/// Questions that may be asked ahead; one more would be a program that never looks at answers.
-const MAX_ASKED: usize = 64;
-
 impl Piped {
     pub(super) fn open(max_line: usize, events: Sender<ConsoleEvent>) -> io::Result<Self> {
-        let (asked, questions) = crossbeam_channel::bounded(MAX_ASKED);
+        let (questions, asked) = crossbeam_channel::bounded(1);
+        let is_asked = Arc::new(AtomicBool::new(false));
+        let is_open = Arc::clone(&is_asked);
         std::thread::Builder::new()
             .name("stdin".into())
-            .spawn(move || answer(&questions, &events, LineBuffer::new(max_line)))?;
+            .spawn(move || answer(&asked, &is_open, &events, LineBuffer::new(max_line)))?;
         let shows_prompt = io::stdin().is_terminal() && io::stdout().is_terminal();
         Ok(Self {
-            asked,
+            questions,
+            is_asked,
             shows_prompt,
         })
     }
@@ -41,8 +45,10 @@ impl Piped {
         if self.shows_prompt {
             write_out(safe_lines(prompt).trim_end_matches('\n'));
         }
-        // Fails only after the end of input, when there is no answer left to give.
-        let _ = self.asked.try_send(());
+        if !self.is_asked.swap(true, Ordering::Relaxed) {
+            // Fails only after the end of input, when there is no answer left to give.
+            let _ = self.questions.send(());
+        }
     }
 
     #[expect(clippy::unused_self, reason = "the same shape as the terminal's")]
@@ -52,7 +58,12 @@ impl Piped {
 }
 
 /// One answer per question, until the input ends; the channel of events then closes after `EndOfInput`.
-fn answer(questions: &Receiver<()>, events: &Sender<ConsoleEvent>, mut lines: LineBuffer) {
+fn answer(
+    questions: &Receiver<()>,
+    is_asked: &AtomicBool,
+    events: &Sender<ConsoleEvent>,
+    mut lines: LineBuffer,
+) {
     let mut buffer = vec![0; READ_LEN];
     let mut unread = 0..0;
     for () in questions {
@@ -74,6 +85,8 @@ fn answer(questions: &Receiver<()>, events: &Sender<ConsoleEvent>, mut lines: Li
             None => ConsoleEvent::EndOfInput,
         };
         let is_end = event == ConsoleEvent::EndOfInput;
+        // Before the answer is out, so that whoever has it may ask at once.
+        is_asked.store(false, Ordering::Relaxed);
         if events.send(event).is_err() || is_end {
             return;
         }
@@ -113,4 +126,22 @@ fn write_out(text: &str) {
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asking_again_before_the_answer_asks_for_no_second_line() {
+        let (questions, asked) = crossbeam_channel::bounded(2);
+        let piped = Piped {
+            questions,
+            is_asked: Arc::default(),
+            shows_prompt: false,
+        };
+        piped.ask("one? ");
+        piped.ask("two? ");
+        assert_eq!(asked.try_iter().count(), 1);
+    }
 }

@@ -1,7 +1,7 @@
 //! The thread that reads keys.
 //!
-//! It sleeps in `poll` on stdin and on a socket that `ask`, closing, SIGWINCH and SIGCONT write to. Its reads never block
-//! (see the mode in [`super::shared`]), so it can always be ended and the terminal put back.
+//! It sleeps in `poll` on stdin and on a socket that `ask`, closing, SIGWINCH and SIGCONT write to. Its reads never
+//! block (see the mode in [`super::shared`]), so it can always be ended and the terminal put back.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -205,8 +205,8 @@ impl Reader {
         self.shared.take_terminal(state);
     }
 
-    /// Completes the word before the cursor as far as it is certain, and lists the choices when nothing is. The completer
-    /// may read folders, so it runs without the lock; only this thread changes the line.
+    /// Completes the word before the cursor as far as it is certain, and lists the choices when nothing is. The
+    /// completer may read folders, so it runs without the lock; only this thread changes the line.
     fn complete(&self) {
         let Some(completer) = &self.completer else {
             return;

@@ -7,10 +7,10 @@
 //!   photos    12 %  0.8 GiB/s    ┘ left edge
 //! ```
 //!
-//! [`Screen::paint`] gives the bytes of one update, to be written in one call: back to the top of the live area, new output
-//! lines, the live area again. Rows of the live area are broken here, never by the terminal, so its height is known;
-//! output lines are left whole, so that the terminal can break and copy them itself. After a resize the height is
-//! reckoned as a terminal that re-breaks its rows would have it.
+//! [`Screen::paint`] gives the bytes of one update, to be written in one call: back to the top of the live area, new
+//! output lines, the live area again. Rows of the live area are broken here, never by the terminal, so its height is
+//! known; output lines are left whole, so that the terminal can break and copy them itself. After a resize the height
+//! is reckoned as a terminal that re-breaks its rows would have it.
 //!
 //! No scroll region: it would have to be set anew on every resize, Ctrl-L and program that resets the terminal,
 //! and be taken away on every way out; a live area is right again with the next update.
@@ -208,8 +208,8 @@ fn cut(text: &str, columns: usize) -> Row {
     row
 }
 
-/// Adds a cell to the last row, or to a new one if it does not fit. Only a visible escape in a tiny window is wider than
-/// a row, and is broken up.
+/// Adds a cell to the last row, or to a new one if it does not fit. Only a visible escape in a tiny window is wider
+/// than a row, and is broken up.
 fn push_cell(rows: &mut Vec<Row>, cell: &Cell<'_>, columns: usize) {
     if cell.width > columns {
         for at in 0..cell.text.len() {
@@ -414,7 +414,8 @@ mod tests {
     proptest! {
         #[test]
         fn rows_never_exceed_the_window(
-            text in "[a-z한\\t\u{301}\u{202e}]{0,60}", at: proptest::sample::Index, columns in 2_usize..12, rows in 1_usize..6,
+            text in "[a-z한\\t\u{301}\u{202e}]{0,60}", at: proptest::sample::Index,
+            columns in 2_usize..12, rows in 1_usize..6,
             status in proptest::collection::vec("[a-z한]{0,20}", 0..4),
         ) {
             let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();

@@ -1,8 +1,8 @@
 //! What is on the terminal, under one lock, and the terminal's mode.
 //!
-//! Every change to the line, the status rows or the output goes through [`Shared::paint`] while the lock is held, as one
-//! write. The mode found at the start is kept and put back by [`Shared::release_terminal`]. While the program is stopped
-//! or in the background the terminal belongs to the shell: output then goes out as plain lines.
+//! Every change to the line, the status rows or the output goes through [`Shared::paint`] while the lock is held, as
+//! one write. The mode found at the start is kept and put back by [`Shared::release_terminal`]. While the program is
+//! stopped or in the background the terminal belongs to the shell: output then goes out as plain lines.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -109,8 +109,12 @@ impl Shared {
 
     /// Sets raw mode and paints, unless the shell has us in the background, where touching the mode would stop us.
     pub(super) fn take_terminal(&self, state: &mut State) {
-        let in_foreground = tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp());
-        if !in_foreground || self.closing.load(Ordering::Relaxed) {
+        if !is_in_foreground() {
+            // Stopped, and then sent there: whoever did that has the terminal now.
+            state.owned = false;
+            return;
+        }
+        if self.closing.load(Ordering::Relaxed) {
             return;
         }
         if !state.owned {
@@ -125,7 +129,7 @@ impl Shared {
 
     /// Leaves what was typed as a line of its own, takes the status rows away and restores the mode.
     pub(super) fn release_terminal(&self, state: &mut State) {
-        if !state.owned {
+        if !std::mem::take(&mut state.owned) || !is_in_foreground() {
             return;
         }
         let unfinished = match state.asking {
@@ -140,7 +144,6 @@ impl Shared {
             },
             window(),
         ));
-        state.owned = false;
         self.restore_mode();
     }
 
@@ -200,6 +203,12 @@ fn raw_mode(original: &Termios) -> Termios {
     raw.special_codes[SpecialCodeIndex::VMIN] = 0;
     raw.special_codes[SpecialCodeIndex::VTIME] = 0;
     raw
+}
+
+/// Whether the shell lets us change the terminal; from the background, trying to would stop us. One that has gone away
+/// belongs to nobody else.
+fn is_in_foreground() -> bool {
+    tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
 }
 
 fn window() -> Size {

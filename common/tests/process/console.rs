@@ -97,6 +97,26 @@ fn a_notice_on_stderr_stands_above_the_line() {
 }
 
 #[test]
+fn one_that_was_sent_to_the_background_ends_there() {
+    let script = r#"set -m; "$0" console & echo "pid $!."; fg; bg
+        sh -c 'stty sane; echo taken.; read x'; wait $!; echo "code $?.""#;
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", "--wait", "bash", "-c", script]);
+    let mut terminal = Session::run(command.arg(probe().get_program()));
+    terminal.wait_for("pid ");
+    terminal.wait_for("source file: ");
+    let (_, rest) = terminal.seen.split_once("pid ").unwrap();
+    let (pid, _) = rest.split_once('.').unwrap();
+    let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    terminal.wait_for("taken.");
+    kill_process(pid, Signal::TERM).unwrap();
+    terminal.wait_for("bye");
+    terminal.type_keys("\n");
+    terminal.wait_for("code 0.");
+}
+
+#[test]
 fn a_vanished_terminal_is_the_end_of_input() {
     let mut terminal = Session::start(&["console"]);
     terminal.wait_for("source file: ");
@@ -137,6 +157,10 @@ struct Session {
 
 impl Session {
     fn start(args: &[&str]) -> Self {
+        Self::run(probe().args(args))
+    }
+
+    fn run(command: &mut Command) -> Self {
         let controller =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&controller).unwrap();
@@ -161,17 +185,18 @@ impl Session {
         )
         .unwrap();
         let before = tcgetattr(&terminal).unwrap();
-        let mut command: Command = probe();
         command
-            .args(args)
             .env("TERM", "xterm")
             .env("NO_COLOR", "1")
             .stdin(open())
             .stdout(open())
             .stderr(open());
         let child = command.spawn().unwrap();
-        // The command keeps its own descriptors of the terminal until it is dropped.
-        drop(command);
+        // The command would keep its own descriptors of the terminal.
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let keyboard = File::from(controller);
         let mut output = keyboard.try_clone().unwrap();
         let (sender, screen) = crossbeam_channel::unbounded();

@@ -18,7 +18,7 @@ use crate::run::Run;
 use crate::sameness::{self, Sameness, Side};
 use crate::sys::{self, Dir, Kind, Links, Stat};
 
-use super::{Met, backup, special};
+use super::{Met, backup, names, special};
 
 /// Nothing stands in the way.
 const FREE: Met = Met::Ready {
@@ -63,6 +63,9 @@ pub(super) fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met,
     }
     refuse_new_link(run, spot, folder, links)?;
     special::refuse_stray_link(run, spot)?;
+    if is_copied_already(run, spot, folder, source) {
+        return Ok(Met::Leave(existing));
+    }
     make_way(run, spot, folder, source, existing)
 }
 
@@ -176,19 +179,24 @@ fn is_left(
         Existing::Keep => Ok(true),
         Existing::IfNewer => Ok(is_new_enough()),
         Existing::AskIfNewer if is_new_enough() => Ok(true),
-        Existing::Ask | Existing::AskIfNewer => Ok(!is_allowed(run, spot, folder, existing.mode)),
+        Existing::Ask | Existing::AskIfNewer => Ok(!is_allowed(run, spot, folder, existing)),
         Existing::Refuse => Err(Error::Kept {
             to: spot.destination(),
         }),
     }
 }
 
-/// Whether somebody says that an existing file of this mode may be replaced.
-fn is_allowed(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, mode: u32) -> bool {
+/// Whether somebody says that an existing file may be replaced.
+fn is_allowed(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, existing: &Stat) -> bool {
     let Some(asker) = &run.shared.asker else {
         return false;
     };
-    let obstacle = if run.shared.is_privileged || folder.is_writable(spot.destination_name) {
+    let mode = existing.mode;
+    // A link has no mode of its own.
+    let is_writable = run.shared.is_privileged
+        || existing.kind == Kind::Symlink
+        || folder.is_writable(spot.destination_name);
+    let obstacle = if is_writable {
         Obstacle::None
     } else if run.options.replace == Replace::InPlace {
         Obstacle::Unwritable { mode }
@@ -196,6 +204,17 @@ fn is_allowed(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, mode: u32) -> bool {
         Obstacle::Removed { mode }
     };
     asker.may_replace(&spot.destination(), obstacle)
+}
+
+/// Whether the entry is a name of the copy that another name of this source has already. It may be the only one, so it must not be removed
+/// to be linked anew.
+fn is_copied_already(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat) -> bool {
+    let copied = (names(run, spot, source) > 1).then(|| run.links.copied(source.id));
+    let Some(copied) = copied.flatten() else {
+        return false;
+    };
+    let entry = folder.stat(spot.destination_name, Links::Keep);
+    entry.is_ok_and(|entry| special::is_one_with(&copied, &entry))
 }
 
 /// Moves the existing entry aside or removes it where it must not be written into.

@@ -90,8 +90,9 @@ impl Map {
     }
 }
 
-/// Opens the partial copy for `spot`, with what of it can be trusted, or begins one. None when it is another's: a process that
-/// is copying to this destination now, or a user who put the file there. Such a copy is made like any other.
+/// Opens the partial copy for `spot`, with what of it can be trusted, or begins one. None when it is another's (a process that
+/// is copying to this destination now, or a user who put the file there), or when the job is cancelled before all of it was read again.
+/// Such a copy is made like any other.
 pub(super) fn open(
     run: &Run<'_>,
     spot: &Spot<'_>,
@@ -107,6 +108,11 @@ pub(super) fn open(
     };
     let header = header(run, source);
     let known = read_map(folder, &map_name, &header).unwrap_or_default();
+    let known = trusted(run, &file, source.size, known);
+    if run.progress.is_cancelled() {
+        // What was not read is not to be called lost: the next run finds the partial copy and its map as they are.
+        return Ok(None);
+    }
     drop(folder.remove(&map_name));
     let mut map = folder.create(&map_name, 0o600)?;
     if sys::stat(&file)?.owner.user != sys::stat(&map)?.owner.user {
@@ -115,7 +121,6 @@ pub(super) fn open(
         drop(folder.remove(&map_name));
         return Ok(None);
     }
-    let known = trusted(run, &file, source.size, known);
     if known.is_empty() {
         file.set_len(0)?;
     }

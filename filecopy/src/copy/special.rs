@@ -78,6 +78,7 @@ pub(super) fn copied(run: &Run<'_>, spot: &Spot<'_>) -> Copied {
         root: Arc::clone(root),
         place: Arc::clone(spot.place),
         name: spot.destination_name.to_owned(),
+        is_root: spot.is_root,
     }
 }
 
@@ -183,7 +184,7 @@ pub(super) fn link(
         copied.place.open_destination(&copied.root)
     };
     let cannot = |cause| {
-        let from = if copied.place.depth == 0 && spot.is_root {
+        let from = if copied.is_root {
             copied.place.destination()
         } else {
             copied.place.destination().join(&copied.name)

@@ -39,6 +39,8 @@ pub(crate) struct Copied {
     pub(crate) root: Arc<Pair>,
     pub(crate) place: Arc<Place>,
     pub(crate) name: OsString,
+    /// Whether the place's path is the copy's own, and not its folder's.
+    pub(crate) is_root: bool,
 }
 
 /// What to do with a name of a file that has several.
@@ -74,6 +76,14 @@ impl Drop for Unsettled<'_> {
 }
 
 impl Links {
+    /// The finished copy of the file `id`, if it has one that other names wait for.
+    pub(crate) fn copied(&self, id: FileId) -> Option<Copied> {
+        match &self.files().get(&id)?.state {
+            State::BeingCopied => None,
+            State::Copied(copied) => Some(copied.clone()),
+        }
+    }
+
     /// Claims one name of the file `id`, which has `names` in all.
     pub(crate) fn claim(&self, id: FileId, names: u64) -> Claim<'_> {
         let mut files = self.files();
@@ -133,6 +143,7 @@ mod tests {
             root: Arc::new(Pair::new(here(), Some(here()), (1, 1), &Arc::default())),
             place: Arc::new(Place::root(PathBuf::from("s"), PathBuf::from("d"))),
             name: name.into(),
+            is_root: false,
         }
     }
 

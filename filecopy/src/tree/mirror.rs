@@ -8,11 +8,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::config::{Follow, Mounts};
 use crate::copy::{is_backup, is_temporary};
 use crate::error::{Doing, Error};
 use crate::filter;
 use crate::job::Action;
-use crate::place::{Folder, Pair, Spot};
+use crate::place::{Folder, Pair, Place, Spot};
 use crate::run::Run;
 use crate::sys::{self, Dir, FileId, Kind, Links, ListBuffer};
 
@@ -33,6 +34,7 @@ pub(super) fn clean(run: &Run<'_>, folder: &Folder, pair: &Arc<Pair>) {
             is_root: false,
             links: Links::Keep,
         };
+        let kind = certain(destination, name, kind);
         if !is_extraneous(run, folder, pair, name, kind) {
             return ControlFlow::Continue(());
         }
@@ -185,6 +187,7 @@ fn first_folder(
         if level.kept.contains(name) {
             return ControlFlow::Continue(());
         }
+        let kind = certain(folder, name, kind);
         if is_left_out(run, around, || path.join(name), kind) {
             level.is_kept = true;
             return ControlFlow::Continue(());
@@ -224,35 +227,63 @@ fn is_left_out(
 }
 
 /// Counts what [`clean`] would remove in a whole tree, and names the first few.
-pub(crate) fn count(run: &Run<'_>, folder: &Folder, roots: &Arc<Pair>) -> (u64, Vec<PathBuf>) {
+///
+/// Folders wait as names and are opened again from the roots: descriptors held for all of them would run out in a wide
+/// folder, and what could not be opened then would be removed without having been asked about.
+pub(crate) fn count(run: &Run<'_>, top: Place, roots: &Arc<Pair>) -> (u64, Vec<PathBuf>) {
     let mut counted = (0, Vec::new());
-    let mut waiting = vec![(Arc::clone(&folder.place), Arc::clone(roots))];
-    while let Some((place, pair)) = waiting.pop() {
+    let mut waiting = vec![Arc::new(top)];
+    while let Some(place) = waiting.pop() {
+        // What cannot be opened or listed will be told when it is copied, and nothing is removed there.
+        let Ok(pair) = open_again(run, &place, roots) else {
+            continue;
+        };
         let here = Folder::new(Arc::clone(&place), None, Arc::clone(&pair));
-        let Some(destination) = &pair.destination else {
+        let is_border = run.options.mounts == Mounts::Skip && pair.devices.0 != roots.devices.0;
+        let (Some(destination), false) = (&pair.destination, is_border) else {
             continue;
         };
         let Ok(listing) = destination.child(OsStr::new("."), Links::Keep) else {
             continue;
         };
-        // What cannot be listed will be told when it is copied.
         drop(listing.list(&mut ListBuffer::new(), |name, kind| {
+            let kind = certain(destination, name, kind);
             if is_extraneous(run, &here, &pair, name, kind) {
                 counted.0 += 1;
                 if counted.1.len() < SHOWN {
                     counted.1.push(place.destination().join(name));
                 }
             } else if kind == Some(Kind::Folder)
-                && let (Ok(source), Ok(below)) = (
-                    pair.source.child(name, Links::Keep),
-                    destination.child(name, Links::Keep),
-                )
+                && !is_left_out(run, &here, || place.below_root().join(name), kind)
             {
-                let child = Arc::new(place.child(name.to_owned(), false));
-                waiting.push((child, Arc::new(run.pair(source, Some(below), pair.devices))));
+                waiting.push(Arc::new(place.child(name.to_owned(), false)));
             }
             ControlFlow::Continue(())
         }));
     }
     counted
+}
+
+/// Both sides of a folder, by its names from the roots.
+fn open_again(run: &Run<'_>, place: &Place, roots: &Arc<Pair>) -> io::Result<Arc<Pair>> {
+    let links = if run.options.follow == Follow::Always {
+        Links::Follow
+    } else {
+        Links::Keep
+    };
+    let Some(source) = place.reopen(&roots.source, links)? else {
+        return Ok(Arc::clone(roots));
+    };
+    let device = sys::stat(&source)?.id.dev;
+    let destination = place.open_destination(roots)?;
+    Ok(Arc::new(run.pair(
+        source,
+        destination,
+        (device, roots.devices.1),
+    )))
+}
+
+/// The kind of an entry, asked for where the listing does not tell: a filter must know a folder from a file.
+fn certain(folder: &Dir, name: &OsStr, kind: Option<Kind>) -> Option<Kind> {
+    kind.or_else(|| Some(folder.stat(name, Links::Keep).ok()?.kind))
 }

@@ -120,7 +120,7 @@ fn open(run: &Run<'_>, found: &Found, place: Place) -> Result<(Place, Pair), Err
     })?;
     let around = found
         .around
-        .pair(root)
+        .pair(root, links)
         .map_err(|cause| Error::io(Doing::OpenFolder, place.source(), cause))?;
     let opened = around
         .source

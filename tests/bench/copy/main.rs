@@ -9,9 +9,10 @@
 //! ```
 //!
 //! What makes the numbers comparable: every round runs all of them one after the other, starting with another one each
-//! time, and a ratio is taken within its round. The source is in the page cache. What is still to be written from
-//! the run before is written before the next starts. Memory is at hand, see [`arena::have_memory_at_hand`]. Nothing is deleted between runs, because ext4 creates files
-//! slowly where many were just deleted; a full file system is made anew.
+//! time, and a ratio is taken within its round. The source is in the page cache. What is still to be written from the
+//! run before is written before the next starts. Memory is at hand, see [`arena::have_memory_at_hand`]. Nothing is
+//! deleted between runs, because ext4 creates files slowly where many were just deleted; a full file system is made
+//! anew.
 //!
 //! It stays small itself, see [`harness::Usage`]: sources are made and copies compared by child processes.
 
@@ -31,6 +32,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use common::units::ByteSize;
 
 use crate::rows::{Row, Sizes};
 use crate::tools::{Contestants, Tool};
@@ -51,11 +53,11 @@ struct Options {
     #[arg(long)]
     quick: bool,
     /// Size of the one big file, as in 2GiB.
-    #[arg(long, default_value = "256MiB", value_parser = parse_size)]
-    big: u64,
+    #[arg(long, default_value = "256MiB")]
+    big: ByteSize,
     /// Size of the file system that holds source and copies, where a row needs no bigger one.
-    #[arg(long, default_value = "3GiB", value_parser = parse_size)]
-    arena: u64,
+    #[arg(long, default_value = "3GiB")]
+    arena: ByteSize,
     /// The real tree to copy.
     #[arg(long, default_value = "/usr/share")]
     tree: PathBuf,
@@ -106,7 +108,7 @@ fn main() -> ExitCode {
         let limits = race::Limits {
             rounds: options.rounds.unwrap_or_else(|| row.rounds(options.quick)),
             time: Duration::from_secs(options.row_limit_secs),
-            arena: options.arena,
+            arena: options.arena.bytes(),
         };
         if let Some(result) = race::run(row, &sizes, &contestants, &limits) {
             print!("{result}");
@@ -141,31 +143,13 @@ impl Options {
     }
 
     fn sizes(&self) -> Sizes {
-        Sizes::new(self.big, self.tree.clone(), self.quick)
+        Sizes::new(self.big.bytes(), self.tree.clone(), self.quick)
     }
-}
-
-/// Reads `2GiB`, `256MiB`.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let units = [("GiB", 30), ("MiB", 20)];
-    let found = units.iter().find_map(|(unit, shift)| {
-        let count: u64 = text.strip_suffix(unit)?.trim().parse().ok()?;
-        count.checked_mul(1 << shift)
-    });
-    found.ok_or_else(|| format!("{text:?} is not a size such as 256MiB or 2GiB"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_read() {
-        assert_eq!(parse_size("2GiB"), Ok(2 << 30));
-        assert_eq!(parse_size("256MiB"), Ok(256 << 20));
-        assert!(parse_size("256").is_err());
-        assert!(parse_size("99999999999GiB").is_err());
-    }
 
     #[test]
     fn the_command_line_is_consistent() {

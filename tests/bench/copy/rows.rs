@@ -246,7 +246,7 @@ impl Sizes {
     pub(crate) fn as_args(&self) -> Vec<OsString> {
         let mut args = vec![
             "--big".into(),
-            format!("{}MiB", self.big / MIB).into(),
+            self.big.to_string().into(),
             "--tree".into(),
             self.tree.clone().into(),
         ];
@@ -265,9 +265,10 @@ impl Sizes {
 fn dense(path: &Path, len: u64) -> io::Result<()> {
     let mut piece = Random::new(len).bytes(1 << 20);
     let mut file = File::create(path)?;
-    for count in 0..len / MIB {
-        piece[..8].copy_from_slice(&count.to_le_bytes());
-        file.write_all(&piece)?;
+    for start in (0..len).step_by(1 << 20) {
+        piece[..8].copy_from_slice(&start.to_le_bytes());
+        let rest = usize::try_from(MIB.min(len - start)).expect("at most a MiB");
+        file.write_all(&piece[..rest])?;
     }
     Ok(())
 }

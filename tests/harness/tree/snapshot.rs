@@ -59,8 +59,6 @@ pub struct Entry {
     pub gid: u32,
     /// Bytes of a file; 0 for everything else, since a folder's size is its file system's affair.
     pub size: u64,
-    /// Bytes that a file occupies on disk.
-    pub allocated: u64,
     /// Seconds since 1970 and nanoseconds.
     pub mtime: (i64, u32),
     /// Major and minor number of a device.
@@ -233,18 +231,13 @@ fn plain_entry(stat: &Stat) -> Entry {
     };
     let is_file = kind == Kind::File;
     let is_device = matches!(kind, Kind::CharDevice | Kind::BlockDevice);
-    let unsigned = |number: i64| u64::try_from(number).expect("the kernel gives no negative sizes");
+    let size = u64::try_from(stat.st_size).expect("the kernel gives no negative sizes");
     Entry {
         kind,
         mode: Mode::from_raw_mode(stat.st_mode).as_raw_mode(),
         uid: stat.st_uid,
         gid: stat.st_gid,
-        size: if is_file { unsigned(stat.st_size) } else { 0 },
-        allocated: if is_file {
-            unsigned(stat.st_blocks) * 512
-        } else {
-            0
-        },
+        size: if is_file { size } else { 0 },
         mtime: (
             stat.st_mtime,
             u32::try_from(stat.st_mtime_nsec).expect("below a second"),

@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_line() {
-        let rows: [(&str, &[u8], &[Option<u8>]); 4] = [
+        type Row = (&'static str, &'static [u8], &'static [Option<u8>]);
+        let rows: [Row; 4] = [
             (
                 "lines",
                 b"y\nno\nYes\n",

@@ -82,7 +82,7 @@ pub(super) const SPECS: &[Spec] = {
         Spec { flag: Flag::Backup, short: &['b'], long: Some("backup"), value: Optional("CONTROL"), help: "keep what is replaced under another name" },
         Spec { flag: Flag::CopyContents, short: &[], long: Some("copy-contents"), value: NoValue, help: "with -R, read fifos and devices instead of making them" },
         Spec { flag: Flag::LinksAsLinks, short: &['d'], long: None, value: NoValue, help: "--no-dereference --preserve=links" },
-        Spec { flag: Flag::Debug, short: &[], long: Some("debug"), value: NoValue, help: "tell how each file is copied; implies -v" },
+        Spec { flag: Flag::Debug, short: &[], long: Some("debug"), value: NoValue, help: "the same as -v" },
         Spec { flag: Flag::Force, short: &['f'], long: Some("force"), value: NoValue, help: "remove a destination that cannot be opened, and try again" },
         Spec { flag: Flag::Interactive, short: &['i'], long: Some("interactive"), value: NoValue, help: "ask before replacing; undoes an earlier -n" },
         Spec { flag: Flag::FollowSources, short: &['H'], long: None, value: NoValue, help: "follow links named as SOURCE" },

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use common::quote;
-use filecopy::config::{Backup, Folders, Replace};
+use filecopy::config::{Backup, Folders, Follow, Replace};
 use filecopy::engine::{Engine, Target, backup_path};
 use filecopy::job::{Job, JobId, Progress};
 
@@ -122,16 +122,20 @@ fn is_repetition(source: &Path, before: &[PathBuf], request: &Request) -> bool {
     if before.is_empty() {
         return false;
     }
-    let is_folder = source.is_dir();
+    let found = match request.options.follow {
+        Follow::Never => source.symlink_metadata(),
+        Follow::Sources | Follow::Always => source.metadata(),
+    };
+    // What is missing will be told as often as it is named.
+    let Ok(found) = found else { return false };
+    let is_folder = found.is_dir();
     let is_refused = is_folder && request.folders == Folders::Omit;
     let is_kept = !is_folder && request.options.backup != Backup::None;
-    let entry = entry_of(source, is_folder);
     // A slash after what is no folder is a mistake of its own.
-    let is_wrong = !is_folder && source.as_os_str().as_encoded_bytes().ends_with(b"/");
-    let is_again = before
-        .iter()
-        .any(|other| entry_of(other, is_folder) == entry);
-    if is_refused || is_kept || is_wrong || !is_again {
+    let is_wrong = |path: &Path| !is_folder && path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let entry = entry_of(source, is_folder);
+    let is_same = |other: &PathBuf| !is_wrong(other) && entry_of(other, is_folder) == entry;
+    if is_refused || is_kept || is_wrong(source) || !before.iter().any(is_same) {
         return false;
     }
     let kind = if is_folder { "directory" } else { "file" };
@@ -166,9 +170,14 @@ fn last_name(source: &Path) -> &Path {
     }
 }
 
-/// A source's name without the root it may begin with.
+/// A source's name without the root it may begin with, and the slashes it may end with.
 fn whole_name(source: &Path) -> &Path {
-    source.strip_prefix("/").unwrap_or(source)
+    let name = if source.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        source.components().as_path()
+    } else {
+        source
+    };
+    name.strip_prefix("/").unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -180,7 +189,7 @@ mod tests {
         let rows = [
             ("a", "a", "a"),
             ("x/a", "a", "x/a"),
-            ("x/a/", "a", "x/a/"),
+            ("x/a/", "a", "x/a"),
             ("/x/a", "a", "x/a"),
             ("x/.", ".", "x/."),
             ("x/..", ".", "x/.."),
@@ -189,7 +198,7 @@ mod tests {
         ];
         for (source, last, whole) in rows {
             assert_eq!(last_name(Path::new(source)), Path::new(last), "{source}");
-            assert_eq!(whole_name(Path::new(source)), Path::new(whole), "{source}");
+            assert_eq!(whole_name(Path::new(source)).as_os_str(), whole, "{source}");
         }
     }
 }

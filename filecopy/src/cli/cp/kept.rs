@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn what_is_no_attribute_is_refused() {
         let said = |word: &str| {
-            let refused = Kept::NOTHING.take(OsStr::new(word), "--preserve", true);
+            let mut kept = Kept::NOTHING;
+            let refused = kept.take(OsStr::new(word), "--preserve", true);
             refused.unwrap_err().to_string()
         };
         assert!(said("mode,modes").starts_with("invalid argument 'modes' for '--preserve'"));
