@@ -122,6 +122,12 @@ pub enum Error {
         /// The link.
         to: PathBuf,
     },
+    /// The destination is a descriptor of a file that somebody has open.
+    #[error("{} leads to a file that is open already; name the file itself", q(.to))]
+    OpenFile {
+        /// The link to it.
+        to: PathBuf,
+    },
     /// Another job of this run writes that destination.
     #[error("{} is being written by job {job}", q(.to))]
     Busy {

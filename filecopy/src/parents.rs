@@ -121,5 +121,6 @@ fn with_spot(
         destination_name: OsStr::new("."),
         is_root: true,
         links: Links::Follow,
+        takes_contents: false,
     })
 }

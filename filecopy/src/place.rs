@@ -252,6 +252,8 @@ pub(crate) struct Spot<'a> {
     pub(crate) is_root: bool,
     /// Whether links are followed for this entry.
     pub(crate) links: Links,
+    /// Whether what can be read from it is copied, whatever it is.
+    pub(crate) takes_contents: bool,
 }
 
 impl Spot<'_> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rayon::Scope;
 
-use crate::config::{Content, Existing, Folders, Follow, Options, Sync};
+use crate::config::{Content, Existing, Folders, Follow, Options, Special, Sync};
 use crate::copy;
 use crate::error::{Doing, Error};
 use crate::job::Job;
@@ -70,7 +70,12 @@ fn start<'scope>(run: &'scope Run<'scope>, job: &Job) -> Result<(), Error> {
     let end = End::of(&job.source);
     let links = end.links(run.options);
     let around = Dir::open(&end.folder).map_err(cannot_stat)?;
-    let stat = around.stat(&end.name, links).map_err(cannot_stat)?;
+    let mut stat = around.stat(&end.name, links).map_err(cannot_stat)?;
+    // What a shell hands over as a descriptor (`<(command)`, `/dev/stdin`) is meant to be read, not to be copied as a link.
+    let is_descriptor = stat.kind == Kind::Symlink && is_descriptor(&around, &end.name);
+    if is_descriptor {
+        stat = around.stat(&end.name, Links::Follow).map_err(cannot_stat)?;
+    }
     if stat.kind == Kind::Folder {
         if run
             .options
@@ -85,7 +90,7 @@ fn start<'scope>(run: &'scope Run<'scope>, job: &Job) -> Result<(), Error> {
     if end.must_be_folder {
         return Err(cannot_stat(io::ErrorKind::NotADirectory.into()));
     }
-    single(run, job, around, &end, &stat)
+    single(run, job, around, &end, &stat, is_descriptor)
 }
 
 /// Copies one entry that is no folder.
@@ -95,8 +100,13 @@ fn single<'scope>(
     around: Dir,
     end: &End,
     stat: &Stat,
+    is_descriptor: bool,
 ) -> Result<(), Error> {
-    let links = end.links(run.options);
+    let links = if is_descriptor {
+        Links::Follow
+    } else {
+        end.links(run.options)
+    };
     let (target, name) = destination(run, job, stat)?;
     let devices = (
         stat.id.dev,
@@ -112,6 +122,7 @@ fn single<'scope>(
         destination_name: &name,
         is_root: true,
         links,
+        takes_contents: is_descriptor || run.options.special == Special::Contents,
     };
     let is_shared =
         stat.kind == Kind::File && stat.size >= plan::SPLIT_FROM && run.shared.workers > 1;
@@ -158,12 +169,25 @@ fn destination(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Dir, OsString
         Err(cause) => Err(cannot_create(cause)),
         // Pipes and deleted files have no path that could be resolved; they are written to where they are.
         Ok(target) if target.kind != Kind::File => Ok((folder, end.name)),
+        // Replacing the file would cut off whoever has it open.
+        Ok(_) if is_descriptor(&folder, &end.name) => Err(Error::OpenFile {
+            to: job.destination.clone(),
+        }),
         Ok(_) => {
             let resolved = std::fs::canonicalize(&job.destination).map_err(cannot_create)?;
             let end = End::of(&resolved);
             Ok((Dir::open(&end.folder).map_err(cannot_create)?, end.name))
         }
     }
+}
+
+/// Whether a symbolic link leads to something that a process has open, rather than to a name.
+fn is_descriptor(folder: &Dir, name: &OsStr) -> bool {
+    let leads_to_one = |target: OsString| {
+        let target = Path::new(&target);
+        target.starts_with("/proc/self/fd") || target.starts_with("/dev/fd")
+    };
+    folder.is_of_processes() || folder.read_link(name).is_ok_and(leads_to_one)
 }
 
 /// Opens the folder that a destination is in. Without it nothing can be made there; if it cannot be entered, nothing can even be looked at.

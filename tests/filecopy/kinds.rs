@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use harness::tree::{self, Aspects, Kind};
-use harness::{SOON, Sandbox, needs_root};
+use harness::{Command, SOON, Sandbox, needs_root};
 
 use crate::copying::{assert_alike, copies, copies_unprivileged, filecopy, refuses};
 
@@ -250,4 +250,45 @@ fn copies_across_file_systems_are_complete() {
     );
     assert_eq!(after.count(Kind::Fifo), 1);
     assert!(fs::metadata(there.join("holes")).unwrap().blocks() * 512 < 1 << 20);
+}
+
+#[test]
+fn what_a_shell_hands_over_as_a_descriptor_is_read() {
+    let sandbox = Sandbox::new();
+    let script =
+        r#""$0" --no-log <(printf substituted) one && printf piped | "$0" --no-log /dev/stdin two"#;
+    Command::new("/bin/bash")
+        .args(["-c", script])
+        .arg(harness::bin("filecopy"))
+        .cwd(sandbox.path())
+        .run()
+        .succeeds();
+    assert_eq!(sandbox.read("one"), b"substituted");
+    assert_eq!(sandbox.read("two"), b"piped");
+}
+
+#[test]
+fn a_link_to_the_standard_output_is_written_through_and_stays() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("a", "data")
+        .symlink("/proc/self/fd/1", "output");
+    // A pipe.
+    filecopy(&sandbox, &["--quiet", "a", "output"])
+        .run()
+        .succeeds()
+        .stdout_is("data");
+    // A file, which whoever opened it is still writing to.
+    Command::new("/bin/bash")
+        .args([
+            "-c",
+            r#"{ echo start; "$0" --no-log a output; echo end; } > log"#,
+        ])
+        .arg(harness::bin("filecopy"))
+        .cwd(sandbox.path())
+        .run()
+        .stderr_has("'output' leads to a file that is open already");
+    assert_eq!(sandbox.read("log"), b"start\nend\n");
+    let link = fs::read_link(sandbox.join("output")).unwrap();
+    assert_eq!(link.as_os_str(), "/proc/self/fd/1");
 }

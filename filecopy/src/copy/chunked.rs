@@ -28,8 +28,18 @@ pub(super) struct Mover<'a> {
     pub(super) run: &'a Run<'a>,
     pub(super) source: &'a File,
     pub(super) destination: &'a File,
-    /// Whether blocks of zeros are left out, because the destination is known to be zero there.
-    pub(super) skip_zeros: bool,
+    pub(super) zeros: Zeros,
+}
+
+/// What becomes of blocks of zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zeros {
+    /// They are written.
+    Written,
+    /// They are left out: the destination is known to be zero there.
+    LeftOut,
+    /// They become holes, whatever the destination has there: it was begun by another run.
+    Punched,
 }
 
 impl Mover<'_> {
@@ -121,12 +131,17 @@ impl Mover<'_> {
     }
 
     fn write(&self, bytes: &[u8], position: u64) -> io::Result<()> {
-        if !self.skip_zeros {
+        if self.zeros == Zeros::Written {
             return sys::write_at(self.destination, bytes, position);
         }
         let mut position = position;
         for run in bytes.chunk_by_blocks() {
-            if run.iter().any(|&byte| byte != 0) {
+            let is_zero = run.iter().all(|&byte| byte == 0);
+            let is_done = is_zero
+                && (self.zeros == Zeros::LeftOut
+                    || sys::punch(self.destination, position, run.len() as u64).is_ok());
+            // A file system without holes gets its zeros.
+            if !is_done {
                 sys::write_at(self.destination, run, position)?;
             }
             position += run.len() as u64;
@@ -161,6 +176,39 @@ impl Blocks for [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Options;
+    use crate::job::{JobId, Progress};
+    use crate::run::Shared;
+
+    #[test]
+    fn blocks_of_zeros_read_as_zeros_wherever_they_must() {
+        let (events, _received) = crossbeam_channel::unbounded();
+        let options = Options::default();
+        let (shared, progress) = (Shared::new(&options, None), Progress::default());
+        let run = Run::new(JobId(1), &options, &progress, &shared, &events);
+        let mut bytes = vec![0; 3 * BLOCK_LEN];
+        bytes[..BLOCK_LEN].fill(1);
+        let cases = [
+            ("written over another's", Zeros::Written, 9, true),
+            ("punched over another's", Zeros::Punched, 9, true),
+            ("left out where it is zero", Zeros::LeftOut, 0, true),
+            ("left out where it is not", Zeros::LeftOut, 9, false),
+        ];
+        for (name, zeros, before, is_alike) in cases {
+            let file = tempfile::tempfile().unwrap();
+            sys::write_at(&file, &vec![before; bytes.len()], 0).unwrap();
+            let mover = Mover {
+                run: &run,
+                source: &file,
+                destination: &file,
+                zeros,
+            };
+            mover.write(&bytes, 0).unwrap();
+            let mut found = vec![0; bytes.len()];
+            sys::read_at(&file, &mut found, 0).unwrap();
+            assert_eq!(found == bytes, is_alike, "{name}");
+        }
+    }
 
     #[test]
     fn zeros_and_data_are_parted_at_block_boundaries() {

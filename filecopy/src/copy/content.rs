@@ -13,7 +13,7 @@ use crate::plan::{self, Way};
 use crate::run::Run;
 use crate::sys::{self, Kind, Span, Stat};
 
-use super::chunked::{Mover, Stop};
+use super::chunked::{Mover, Stop, Zeros};
 use super::hash::{Hasher, Segment};
 use super::ranges::{self, Moved};
 use super::stage::Stage;
@@ -89,7 +89,11 @@ pub(super) fn fill<'scope>(
         run,
         source,
         destination: stage.file(),
-        skip_zeros: run.options.sparse == Sparse::Always,
+        zeros: if run.options.sparse == Sparse::Always {
+            Zeros::LeftOut
+        } else {
+            Zeros::Written
+        },
     };
     let moved = bytes(run, helpers, spot, &filled, stage, &mover);
     let moved = moved.and_then(|moved| {
@@ -106,7 +110,10 @@ pub(super) fn fill<'scope>(
         // The old file is gone already: what could be read is better than nothing.
         run.notice(error);
     }
-    let may_be_short = mover.skip_zeros || filled.bytes < stat.size || stat.allocated < stat.size;
+    let may_be_short = mover.zeros == Zeros::LeftOut
+        || filled.bytes < stat.size
+        || stat.allocated < stat.size
+        || stage.is_taken_up();
     if may_be_short && !stage.is_stream() {
         // A hole at the end leaves the file short, and an early end leaves storage reserved beyond it.
         let sized = stage.file().set_len(filled.bytes);
@@ -222,21 +229,41 @@ fn bytes<'scope>(
             Ok(Moved { reached, ..moved })
         }
         Way::Whole | Way::Ranges | Way::Sparse => {
-            let skip_zeros = mover.skip_zeros || way == Way::Sparse;
-            if !skip_zeros {
-                sys::allocate(mover.destination, stat.size).map_err(Stop::Write)?;
-            }
-            let helpers = if way == Way::Ranges { helpers } else { None };
-            ranges::copy(
-                run,
-                helpers,
-                (&filled.source, stage.file()),
-                stat.size,
-                skip_zeros,
-                stage.map(),
-            )
+            in_ranges(run, helpers, filled, stage, mover, way)
         }
     }
+}
+
+/// Moves the bytes range by range.
+fn in_ranges<'scope>(
+    run: &'scope Run<'scope>,
+    helpers: Helpers<'scope, '_>,
+    filled: &Filled,
+    stage: &Stage<'_>,
+    mover: &Mover<'_>,
+    way: Way,
+) -> Result<Moved, Stop> {
+    let wanted = if way == Way::Sparse {
+        Zeros::LeftOut
+    } else {
+        mover.zeros
+    };
+    let zeros = if wanted == Zeros::LeftOut && stage.is_taken_up() {
+        Zeros::Punched
+    } else {
+        wanted
+    };
+    if zeros == Zeros::Written {
+        sys::allocate(mover.destination, filled.stat.size).map_err(Stop::Write)?;
+    }
+    ranges::copy(
+        run,
+        helpers.filter(|_| way == Way::Ranges),
+        (&filled.source, stage.file()),
+        filled.stat.size,
+        zeros,
+        stage.map(),
+    )
 }
 
 /// Moves stretches one after the other, hashing where the copy is to be verified.

@@ -102,9 +102,7 @@ fn attempt<'scope>(
     }
     match kind {
         Kind::File => file(run, helpers, spot, kind),
-        Kind::Fifo | Kind::CharDevice | Kind::BlockDevice | Kind::Socket
-            if run.options.special == Special::Contents =>
-        {
+        Kind::Fifo | Kind::CharDevice | Kind::BlockDevice | Kind::Socket if spot.takes_contents => {
             file(run, helpers, spot, kind)
         }
         Kind::Symlink | Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice => {
@@ -124,7 +122,7 @@ fn file<'scope>(
     spot: &Spot<'_>,
     kind: Kind,
 ) -> Result<(Action, u64), Error> {
-    let contents_only = run.options.special == Special::Contents;
+    let contents_only = spot.takes_contents;
     let open = || {
         let file = (spot.pair.source).open_file(spot.source_name, spot.links, contents_only);
         file.map_err(|cause| unopened(spot, kind, cause))
@@ -309,7 +307,7 @@ fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met, Error> {
     if run.options.cp().is_some() {
         return inplace::meet(run, spot, source);
     }
-    let existing = existing(run, spot)?;
+    let existing = existing(run, spot, source)?;
     match (decide(run, spot, source, existing.as_ref())?, existing) {
         (Verdict::Skip, Some(existing)) => Ok(Met::Leave(existing)),
         (Verdict::Replace, _) if is_own_backup(run, spot, source) => Err(Error::SourceIsBackup {
@@ -330,7 +328,7 @@ fn is_own_backup(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> bool {
 
 /// What stands at the destination. A folder made by this run is known to be empty of foreign entries, and is not asked: creating
 /// there exclusively tells.
-fn existing(run: &Run<'_>, spot: &Spot<'_>) -> Result<Option<Stat>, Error> {
+fn existing(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Option<Stat>, Error> {
     let Some(folder) = &spot.pair.destination else {
         return Ok(None);
     };
@@ -338,6 +336,12 @@ fn existing(run: &Run<'_>, spot: &Spot<'_>) -> Result<Option<Stat>, Error> {
         return Ok(None);
     }
     match folder.stat(spot.destination_name, Links::Keep) {
+        Ok(link) if link.kind == Kind::Symlink && spot.is_root && source.kind != Kind::Symlink => {
+            // What the user named is written to through a link, and a stream has no other name that could be (`/dev/stdout`).
+            let target = folder.stat(spot.destination_name, Links::Follow);
+            let is_stream = |stat: &Stat| !matches!(stat.kind, Kind::File | Kind::Folder);
+            Ok(target.ok().filter(is_stream).or(Some(link)))
+        }
         Ok(stat) => Ok(Some(stat)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(Error::io(Doing::Stat, spot.destination(), cause)),

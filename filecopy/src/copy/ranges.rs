@@ -15,7 +15,7 @@ use crate::run::Run;
 use crate::sys::Span;
 
 use super::Helpers;
-use super::chunked::{Mover, Stop};
+use super::chunked::{Mover, Stop, Zeros};
 use super::hash::{Hash, Hasher, Segment};
 use super::resume::Map;
 
@@ -36,7 +36,7 @@ struct Work {
     destination: Arc<File>,
     size: u64,
     range_len: u64,
-    skip_zeros: bool,
+    zeros: Zeros,
     hashes: bool,
     /// First byte of the next range that nobody has taken.
     next: AtomicU64,
@@ -60,7 +60,7 @@ pub(super) fn copy<'scope>(
     helpers: Helpers<'scope, '_>,
     files: (&Arc<File>, &Arc<File>),
     size: u64,
-    skip_zeros: bool,
+    zeros: Zeros,
     map: Option<&Map>,
 ) -> Result<Moved, Stop> {
     let range_len = plan::range_len(run.options);
@@ -69,7 +69,7 @@ pub(super) fn copy<'scope>(
         destination: Arc::clone(files.1),
         size,
         range_len,
-        skip_zeros,
+        zeros,
         hashes: run.options.verify == Verify::ReadBack || map.is_some(),
         next: AtomicU64::new(0),
         stop: AtomicBool::new(false),
@@ -118,7 +118,7 @@ impl Work {
             run,
             source: &self.source,
             destination: &self.destination,
-            skip_zeros: self.skip_zeros,
+            zeros: self.zeros,
         };
         run.shared.buffers.with(|buffer| {
             while !self.stop.load(Relaxed) {

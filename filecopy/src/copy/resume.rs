@@ -62,6 +62,11 @@ impl Map {
         self.known.get(&span.start).copied()
     }
 
+    /// Whether an earlier run wrote to the partial copy; what is in the other ranges is anything then.
+    pub(super) fn is_taken_up(&self) -> bool {
+        !self.known.is_empty()
+    }
+
     /// Notes that a range is in place.
     pub(super) fn note(&self, span: Span, hash: Hash) -> io::Result<()> {
         let mut notes = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,9 +112,10 @@ pub(super) fn open(
         return Ok(None);
     };
     let header = header(run, source);
-    let known = read_map(folder, &map_name, &header).unwrap_or_default();
-    let known = trusted(run, &file, source.size, known);
-    if run.progress.is_cancelled() {
+    let listed = read_map(folder, &map_name, &header).unwrap_or_default();
+    let was_begun = !listed.is_empty();
+    let known = trusted(run, &file, source.size, listed);
+    if was_begun && run.progress.is_cancelled() {
         // What was not read is not to be called lost: the next run finds the partial copy and its map as they are.
         return Ok(None);
     }
@@ -286,7 +292,62 @@ fn parse_map(text: &str, header: &str) -> BTreeMap<u64, Hash> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::config::Options;
+    use crate::job::{JobId, Progress};
+    use crate::place::Place;
+    use crate::run::Shared;
+
+    #[test]
+    fn a_cancelled_job_gives_up_nothing_that_it_has_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("source"), [7; 100]).unwrap();
+        let whole = Span { start: 0, end: 100 };
+        let options = Options::default();
+        let shared = Shared::new(&options, None);
+        let (events, _received) = crossbeam_channel::unbounded();
+        let open_as = |progress: &Progress| {
+            let run = Run::new(JobId(1), &options, progress, &shared, &events);
+            let dir = || Dir::open(folder.path()).expect("a folder");
+            let pair = Arc::new(run.pair(dir(), Some(dir()), (0, 0)));
+            let spot = Spot {
+                pair: &pair,
+                place: &Arc::new(Place::root("source".into(), "copy".into())),
+                source_name: OsStr::new("source"),
+                destination_name: OsStr::new("copy"),
+                is_root: true,
+                links: Links::Keep,
+            };
+            let stat = pair.source.stat(spot.source_name, Links::Keep);
+            let stat = stat.expect("the source");
+            open(&run, &spot, &dir(), &stat, 0o600).expect("a folder that can be written")
+        };
+        let cancelled = Progress::default();
+        cancelled.cancel();
+
+        let begun = open_as(&cancelled).expect("nothing to lose yet");
+        begun
+            .1
+            .remove_if_worthless(&Dir::open(folder.path()).unwrap());
+        drop(begun);
+        assert_eq!(names(folder.path()), 1, "only the source");
+
+        let (file, map) = open_as(&Progress::default()).expect("ours");
+        sys::write_at(&file, &[7; 100], 0).unwrap();
+        let hash = *blake3::hash(&[7; 100]).as_bytes();
+        map.note(whole, hash).unwrap();
+        drop((file, map));
+        assert!(open_as(&cancelled).is_none(), "left as it is");
+        let (_, map) = open_as(&Progress::default()).expect("ours");
+        assert_eq!(map.has(whole), Some(hash), "and taken up by the next");
+    }
+
+    fn names(folder: &Path) -> usize {
+        std::fs::read_dir(folder).expect("a folder").count()
+    }
 
     #[test]
     fn maps_are_read_back_and_never_beyond_doubt() {

@@ -129,6 +129,11 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Whether an earlier run has written to the file.
+    pub(super) fn is_taken_up(&self) -> bool {
+        self.map().is_some_and(Map::is_taken_up)
+    }
+
     /// What is known about the file's metadata.
     pub(super) fn made(&self) -> Made {
         if matches!(self.how, How::InPlace) {

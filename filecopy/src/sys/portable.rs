@@ -356,6 +356,15 @@ impl Dir {
         clippy::unused_self,
         reason = "other systems have something to do here"
     )]
+    pub(crate) fn is_of_processes(&self) -> bool {
+        false
+    }
+
+    /// Not known here.
+    #[expect(
+        clippy::unused_self,
+        reason = "other systems have something to do here"
+    )]
     pub(crate) fn is_remote(&self) -> bool {
         false
     }
@@ -490,6 +499,11 @@ pub(crate) fn write_at(mut file: &File, bytes: &[u8], position: u64) -> io::Resu
 #[expect(clippy::unnecessary_wraps, reason = "other systems may fail")]
 pub(crate) fn allocate(_file: &File, _len: u64) -> io::Result<()> {
     Ok(())
+}
+
+/// Holes cannot be made here.
+pub(crate) fn punch(_file: &File, _start: u64, _len: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Holes are not known here: one stretch to the end.

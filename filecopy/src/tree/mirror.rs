@@ -33,6 +33,7 @@ pub(super) fn clean(run: &Run<'_>, folder: &Folder, pair: &Arc<Pair>) {
             destination_name: name,
             is_root: false,
             links: Links::Keep,
+            takes_contents: false,
         };
         let kind = certain(destination, name, kind);
         if !is_extraneous(run, folder, pair, name, kind) {

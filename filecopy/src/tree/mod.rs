@@ -20,7 +20,7 @@ use std::sync::{Arc, PoisonError};
 
 use rayon::Scope;
 
-use crate::config::{Extraneous, Follow, Mounts};
+use crate::config::{Extraneous, Follow, Mounts, Special};
 use crate::copy::{self, Made, attrs};
 use crate::error::{Doing, Error};
 use crate::filter::{self, MAX_PATTERNS_LEN, Patterns};
@@ -219,6 +219,7 @@ fn fill<'scope>(
         destination_name: OsStr::new("."),
         is_root: true,
         links: Links::Keep,
+        takes_contents: run.options.special == Special::Contents,
     };
     let stat = match sys::stat(&pair.source) {
         Ok(stat) => stat,
@@ -331,6 +332,7 @@ fn entry<'scope>(
         destination_name: name,
         is_root: false,
         links,
+        takes_contents: run.options.special == Special::Contents,
     };
     let kind = match kind {
         Some(kind) if links == Links::Keep || kind != Kind::Symlink => kind,

@@ -315,6 +315,11 @@ impl Dir {
         Ok(rustix::fs::syncfs(&self.0)?)
     }
 
+    /// Whether this folder is one of /proc, whose links lead to what processes have open.
+    pub(crate) fn is_of_processes(&self) -> bool {
+        rustix::fs::fstatfs(&self.0).is_ok_and(|fs| fs.f_type == rustix::fs::PROC_SUPER_MAGIC)
+    }
+
     /// Whether files in this folder live on another machine: there, writes may fail as late as at closing, and the
     /// machine can copy by itself.
     pub(crate) fn is_remote(&self) -> bool {

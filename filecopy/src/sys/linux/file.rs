@@ -42,6 +42,12 @@ pub(crate) fn allocate(file: &File, len: u64) -> io::Result<()> {
     }
 }
 
+/// Makes a stretch of a file a hole, without changing the file's size.
+pub(crate) fn punch(file: &File, start: u64, len: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(rustix::fs::fallocate(file, flags, start, len)?)
+}
+
 /// The first stretch of data at or after `from`, or none up to the end. A file system that does not know its holes answers
 /// one stretch to the end.
 pub(crate) fn next_data(file: &File, from: u64, size: u64) -> io::Result<Option<Span>> {

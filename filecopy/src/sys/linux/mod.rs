@@ -19,7 +19,7 @@ use rustix::process::{Resource, Rlimit};
 
 pub(crate) use attributes::{attribute, attributes, remove_acl, remove_default_acl, set_attribute};
 pub(crate) use dir::{Dir, ListBuffer};
-pub(crate) use file::{allocate, clone, drop_cache, next_data, offload, read_at, write_at};
+pub(crate) use file::{allocate, clone, drop_cache, next_data, offload, punch, read_at, write_at};
 pub(crate) use metadata::{set_group, set_mode, set_owner, set_times, stat};
 pub(crate) use mounts::where_it_lies;
 
