@@ -10,14 +10,14 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use crossbeam_channel::Sender;
 
-use crate::config::{Backup, Extraneous, Follow, Options};
-use crate::copy;
+use crate::config::{Backup, Extraneous, Follow, Options, Resume};
+use crate::copy::{self, resume};
 use crate::error::Error;
 use crate::job::{Event, Job, JobId, Outcome, Progress};
 use crate::parents;
 use crate::roots::{self, End};
 use crate::run::{Run, Shared};
-use crate::sys::{Dir, Kind};
+use crate::sys::{self, Dir, Kind};
 use crate::tree::measure::{self, Bounds, Total};
 use crate::tree::mirror;
 
@@ -108,6 +108,7 @@ impl Engine {
         let into = match target {
             Target::Name => false,
             Target::Folder => true,
+            Target::Infer if sources.len() == 1 && self.goes_on(&sources[0], destination) => false,
             Target::Infer => is_folder || sources.len() > 1,
         };
         if into && !is_folder {
@@ -230,6 +231,20 @@ impl Engine {
     /// Removes every unfinished file of every running job at once, for the second Ctrl-C. The process must exit after it: no job goes on.
     pub fn abandon(&self) {
         self.shared.in_flight.abandon();
+    }
+
+    /// Whether the destination is the unfinished copy of the source that an interrupted run left.
+    fn goes_on(&self, source: &Path, destination: &Path) -> bool {
+        let goes_on = || {
+            let source = Dir::open(source)
+                .and_then(|folder| sys::stat(&folder))
+                .ok()?;
+            Some(resume::is_marked_root(
+                &Dir::open(destination).ok()?,
+                source.id,
+            ))
+        };
+        self.options.resume == Resume::Yes && goes_on().unwrap_or(false)
     }
 
     fn is_folder(&self, source: &Path) -> bool {

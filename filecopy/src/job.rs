@@ -32,6 +32,8 @@ pub struct Progress {
     pub folders: AtomicU64,
     /// Bytes of `bytes` that share the source's blocks instead of being written.
     pub cloned: AtomicU64,
+    /// Bytes of `bytes` that were in their place already, from an earlier run (`--resume`).
+    pub kept: AtomicU64,
     /// Entries left alone because the options say so.
     pub skipped: AtomicU64,
     /// Entries of the destination removed by `--delete`.
@@ -70,6 +72,7 @@ impl Progress {
             files: self.files.load(Relaxed),
             folders: self.folders.load(Relaxed),
             cloned: self.cloned.load(Relaxed),
+            kept: self.kept.load(Relaxed),
             skipped: self.skipped.load(Relaxed),
             removed: self.removed.load(Relaxed),
             failed: self.failed.load(Relaxed),
@@ -88,6 +91,8 @@ pub struct Tally {
     pub folders: u64,
     /// See [`Progress::cloned`].
     pub cloned: u64,
+    /// See [`Progress::kept`].
+    pub kept: u64,
     /// See [`Progress::skipped`].
     pub skipped: u64,
     /// See [`Progress::removed`].

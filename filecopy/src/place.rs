@@ -296,6 +296,73 @@ mod tests {
         assert_eq!(root.below_root(), PathBuf::new());
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_closed_folder_is_opened_again_by_the_way_it_was_found() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = |name: &str| outer.path().join(name);
+        // At the destination `c` stands elsewhere than in the source.
+        for folder in ["from/real/b/c", "to/link/c", "to/c"] {
+            std::fs::create_dir_all(path(folder)).unwrap();
+        }
+        std::os::unix::fs::symlink("real", path("from/link")).unwrap();
+        let open = |name: &str| Dir::open(&path(name)).expect("a folder");
+        let id = |name: &str| crate::sys::stat(&open(name)).expect("a folder").id;
+        let count = Arc::default();
+        let root = Pair::new(open("from"), Some(open("to")), (1, 1), &count);
+        let reopened = |names: &[&str], ids: (FileId, Option<FileId>), links| {
+            let top = Arc::new(Place::root(path("from"), path("to")));
+            let place = names
+                .iter()
+                .fold(top, |place, name| Arc::new(place.child(name.into(), false)));
+            let place = Arc::into_inner(place)
+                .expect("ours alone")
+                .found(ids.0, ids.1);
+            let pair = Pair::new(open("from"), None, (1, 1), &count);
+            let folder = Folder::new(Arc::new(place), None, Arc::new(pair));
+            folder.close();
+            folder.pair(&root, links)
+        };
+        let (link, there) = (id("from/real"), id("to/link"));
+        let (inner, none) = (id("from/real/b/c"), None);
+        let below = ["link", "b", "c"];
+        let rows: [(&str, &[&str], _, _, Option<bool>); 4] = [
+            (
+                "a link that was followed",
+                &["link"],
+                (link, Some(there)),
+                Links::Follow,
+                Some(true),
+            ),
+            (
+                "a link that was not",
+                &["link"],
+                (link, Some(there)),
+                Links::Keep,
+                None,
+            ),
+            (
+                "not there, in a dry run",
+                &below,
+                (inner, none),
+                Links::Follow,
+                Some(false),
+            ),
+            (
+                "another stands there now",
+                &["link"],
+                (inner, Some(there)),
+                Links::Follow,
+                None,
+            ),
+        ];
+        for (name, names, ids, links, has_destination) in rows {
+            let found = reopened(names, ids, links).ok();
+            let found = found.map(|pair| pair.destination.is_some());
+            assert_eq!(found, has_destination, "{name}");
+        }
+    }
+
     #[test]
     fn a_chain_of_any_depth_is_dropped_without_recursion() {
         let mut place = Arc::new(Place::root("s".into(), "d".into()));

@@ -3,12 +3,15 @@
 //! ```text
 //!  42%  1.2 GiB of 2.9 GiB  310 files  812.0 MiB/s  0:03 left  usr/share/doc/notes
 //!  1.2 GiB  310 files  812.0 MiB/s  usr/share/doc/notes        (until the totals are known)
+//!  17%  5118 of 30000 files  0:04 left  usr/share/doc/notes     (where no file has content)
 //! ```
 //!
 //! What it promises:
 //! - The share never goes back and is never 100 %: the end of a copy is told by its summary, not by this line.
+//! - The share is that of the amounts beside it: of bytes, or of entries where there are no bytes at all.
 //! - A share and a remaining time are shown only when the totals are known; nothing is guessed.
-//! - The rate is that of the last [`WINDOW`], so a copy that stalls is seen to stall.
+//! - The rate is that of the last [`WINDOW`], so a copy that stalls is seen to stall, and the remaining time follows from it.
+//!   What was found in its place (`--resume`) is done, but was not moved: no rate counts it.
 //! - The line is never wider than it may be: parts are left out, the least telling first.
 //!
 //! When a line is worth showing at all, and how often, is the driver's business.
@@ -25,10 +28,6 @@ use crate::job::Tally;
 
 /// The time over which the rate is taken: long enough to be read, short enough to be of now.
 pub const WINDOW: Duration = Duration::from_secs(5);
-
-/// What one entry is worth in bytes when shares are taken. Creating a small file costs about as much time as
-/// writing this many bytes of a big one (20 µs at 4 GiB/s), so trees of both move evenly.
-const ENTRY_WEIGHT: u64 = 80 << 10;
 
 /// Samples kept: [`WINDOW`] at more than twice the rate at which a driver shows lines.
 const MAX_SAMPLES: usize = 64;
@@ -78,8 +77,16 @@ pub struct Meter {
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     at: Duration,
-    bytes: u64,
-    work: u64,
+    /// Bytes written or cloned.
+    moved: u64,
+    entries: u64,
+}
+
+/// What a share is taken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Bytes,
+    Entries,
 }
 
 impl Meter {
@@ -89,8 +96,8 @@ impl Meter {
         self.totals = totals;
         self.samples.push_back(Sample {
             at,
-            bytes: tally.bytes,
-            work: work(tally.bytes, entries(&tally)),
+            moved: tally.bytes.saturating_sub(tally.kept),
+            entries: entries(&tally),
         });
         let is_old = |sample: &Sample| at.saturating_sub(sample.at) >= WINDOW;
         // The newest of the old samples stays: the window reaches back to it.
@@ -111,14 +118,17 @@ impl Meter {
     /// How long the rest will take if it goes on as in the last [`WINDOW`]; `None` when that cannot be told.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        let whole = self.whole_work()?;
+        let (done, whole) = self.done_of_whole()?;
         let (first, last) = self.window()?;
-        let done = last.work - first.work;
-        if done == 0 {
+        let step = match self.unit() {
+            Unit::Bytes => last.moved.saturating_sub(first.moved),
+            Unit::Entries => last.entries - first.entries,
+        };
+        if step == 0 {
             return None;
         }
-        let left = u128::from(whole.saturating_sub(last.work));
-        let nanos = left.checked_mul((last.at - first.at).as_nanos())? / u128::from(done);
+        let left = u128::from(whole.saturating_sub(done));
+        let nanos = left.checked_mul((last.at - first.at).as_nanos())? / u128::from(step);
         u64::try_from(nanos).ok().map(Duration::from_nanos)
     }
 
@@ -127,29 +137,24 @@ impl Meter {
     pub fn bytes_per_sec(&self) -> Option<u64> {
         let (first, last) = self.window()?;
         let nanos = (last.at - first.at).as_nanos();
-        u64::try_from(u128::from(last.bytes - first.bytes) * 1_000_000_000 / nanos).ok()
+        let moved = last.moved.saturating_sub(first.moved);
+        u64::try_from(u128::from(moved) * 1_000_000_000 / nanos).ok()
     }
 
     /// The line, at most `width` columns wide. `label` stands in front, for one copy among several.
     #[must_use]
     pub fn line(&self, label: &str, name: &Path, width: usize) -> String {
-        let rate = self
-            .window()
-            .map(|(first, last)| rate(last.bytes - first.bytes, last.at - first.at).to_string());
-        let bytes = ByteSize::new(self.tally.bytes);
-        let total = self.totals.map(|totals| {
-            format!(
-                "{bytes} of {}",
-                ByteSize::new(totals.bytes.max(self.tally.bytes))
-            )
-        });
+        let (done, done_of_whole) = match self.unit() {
+            Unit::Bytes => self.bytes_parts(),
+            Unit::Entries => self.entries_parts(),
+        };
         let parts = Parts {
             label: Some(label.to_owned()).filter(|label| !label.is_empty()),
             share: self.share().map(|share| format!("{share:>2}%")),
-            bytes: Some(bytes.to_string()),
-            bytes_of_total: total,
+            done: Some(done),
+            done_of_whole,
             files: self.files_part(),
-            rate: rate.filter(|rate| rate != "-"),
+            rate: self.rate_part(),
             remaining: self
                 .remaining()
                 .map(|left| format!("{} left", clock_time(left))),
@@ -162,20 +167,63 @@ impl Meter {
         parts.fit(&name, width)
     }
 
+    fn bytes_parts(&self) -> (String, Option<String>) {
+        let bytes = ByteSize::new(self.tally.bytes);
+        let whole = self.totals.map(|totals| {
+            let whole = ByteSize::new(totals.bytes.max(self.tally.bytes));
+            format!("{bytes} of {whole}")
+        });
+        (bytes.to_string(), whole)
+    }
+
+    fn entries_parts(&self) -> (String, Option<String>) {
+        let done = entries(&self.tally);
+        let whole = self.totals.map(|totals| {
+            let whole = counted(totals.files.max(done), "file", "files");
+            format!("{done} of {whole}")
+        });
+        (counted(done, "file", "files"), whole)
+    }
+
+    fn rate_part(&self) -> Option<String> {
+        let (first, last) = self.window().filter(|_| self.unit() == Unit::Bytes)?;
+        let moved = last.moved.saturating_sub(first.moved);
+        Some(rate(moved, last.at - first.at).to_string())
+    }
+
     fn files_part(&self) -> Option<String> {
+        if self.unit() == Unit::Entries {
+            return None;
+        }
         let single = self.totals.map_or(self.tally.files, |totals| totals.files) <= 1;
         let is_tree = self.tally.folders > 0 || !single;
         (is_tree && self.tally.files > 0).then(|| counted(self.tally.files, "file", "files"))
     }
 
     fn current_share(&self) -> Option<u64> {
-        let whole = u128::from(self.whole_work()?.max(1));
-        let done = u128::from(self.samples.back()?.work);
-        u64::try_from((done * 100 / whole).min(99)).ok()
+        let (done, whole) = self.done_of_whole()?;
+        let percent = u128::from(done) * 100 / u128::from(whole.max(1));
+        u64::try_from(percent.min(99)).ok()
     }
 
-    fn whole_work(&self) -> Option<u64> {
-        self.totals.map(|totals| work(totals.bytes, totals.files))
+    fn done_of_whole(&self) -> Option<(u64, u64)> {
+        let totals = self.totals?;
+        Some(match self.unit() {
+            Unit::Bytes => (self.tally.bytes, totals.bytes),
+            Unit::Entries => (entries(&self.tally), totals.files),
+        })
+    }
+
+    /// Bytes, unless there are none: not in all, or, as long as that is unknown, not yet though entries are done.
+    fn unit(&self) -> Unit {
+        let is_empty = self
+            .totals
+            .map_or(entries(&self.tally) > 0, |totals| totals.bytes == 0 && totals.files > 0);
+        if is_empty && self.tally.bytes == 0 {
+            Unit::Entries
+        } else {
+            Unit::Bytes
+        }
     }
 
     /// The first and last sample of the window, when there is time between them.
@@ -183,10 +231,6 @@ impl Meter {
         let (first, last) = (*self.samples.front()?, *self.samples.back()?);
         (last.at > first.at).then_some((first, last))
     }
-}
-
-fn work(bytes: u64, entries: u64) -> u64 {
-    bytes.saturating_add(entries.saturating_mul(ENTRY_WEIGHT))
 }
 
 /// Entries that are dealt with, whatever was done with them.
@@ -204,9 +248,9 @@ pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
 struct Parts {
     label: Option<String>,
     share: Option<String>,
-    /// Stands where `bytes_of_total` is unknown or has no room.
-    bytes: Option<String>,
-    bytes_of_total: Option<String>,
+    /// Stands where `done_of_whole` is unknown or has no room.
+    done: Option<String>,
+    done_of_whole: Option<String>,
     files: Option<String>,
     rate: Option<String>,
     remaining: Option<String>,
@@ -217,14 +261,14 @@ impl Parts {
     fn fit(mut self, name: &str, width: usize) -> String {
         let leave_out: [fn(&mut Self); 6] = [
             |parts| parts.files = None,
-            |parts| parts.bytes_of_total = None,
+            |parts| parts.done_of_whole = None,
             |parts| parts.rate = None,
             |parts| parts.remaining = None,
             |parts| {
-                parts.bytes = if parts.share.is_some() {
+                parts.done = if parts.share.is_some() {
                     None
                 } else {
-                    parts.bytes.take()
+                    parts.done.take()
                 }
             },
             |parts| parts.label = None,
@@ -246,11 +290,11 @@ impl Parts {
     }
 
     fn join(&self) -> String {
-        let bytes = self.bytes_of_total.as_ref().or(self.bytes.as_ref());
+        let done = self.done_of_whole.as_ref().or(self.done.as_ref());
         let parts = [
             self.label.as_ref(),
             self.share.as_ref(),
-            bytes,
+            done,
             self.files.as_ref(),
             self.rate.as_ref(),
             self.remaining.as_ref(),
@@ -360,16 +404,16 @@ mod tests {
             "totals known",
             &one_file,
             80,
-            "49%  5.0 MiB of 10.0 MiB  5.0 MiB/s  0:02 left  usr/share/notes.txt",
+            "50%  5.0 MiB of 10.0 MiB  5.0 MiB/s  0:01 left  usr/share/notes.txt",
         );
         check(
             "narrower",
             &one_file,
             34,
-            "49%  5.0 MiB  5.0 MiB/s  0:02 left",
+            "50%  5.0 MiB  5.0 MiB/s  0:01 left",
         );
-        check("narrower still", &one_file, 23, "49%  5.0 MiB  0:02 left");
-        check("the share alone", &one_file, 3, "49%");
+        check("narrower still", &one_file, 23, "50%  5.0 MiB  0:01 left");
+        check("the share alone", &one_file, 3, "50%");
 
         check(
             "nothing is known yet",
@@ -399,8 +443,8 @@ mod tests {
     fn share_never_goes_back_nor_to_the_end() {
         let rows: [(&str, u64, u64, u64); 5] = [
             ("nothing", 0, 0, 0),
-            ("half", 50 * MIB, 0, 49),
-            ("fewer than before", 20 * MIB, 0, 49),
+            ("half", 50 * MIB, 0, 50),
+            ("fewer than before", 20 * MIB, 0, 50),
             ("all bytes, the entry open", 100 * MIB, 0, 99),
             ("more than there should be", 300 * MIB, 9, 99),
         ];
@@ -421,10 +465,55 @@ mod tests {
     }
 
     #[test]
-    fn small_files_count_too() {
-        let meter = meter(Some((100, 1000)), &[(0, 0, 0), (1, 50, 500)]);
-        assert_eq!(meter.share(), Some(50));
-        assert_eq!(meter.remaining(), Some(Duration::from_secs(1)));
+    fn share_and_remaining_time_are_of_what_is_shown() {
+        // Totals, what was done in one second, percent, seconds left, the line.
+        type Row = (&'static str, (u64, u64), (u64, u64), u64, u64, &'static str);
+        let rows: [Row; 4] = [
+            ("one file", (100, 1), (20, 0), 20, 4, "20%  20 B of 100 B  20 B/s  0:04 left"),
+            (
+                "bytes alone count where there are any",
+                (100, 1000),
+                (25, 900),
+                25,
+                3,
+                "25%  25 B of 100 B  900 files  25 B/s  0:03 left",
+            ),
+            (
+                "entries where there are none",
+                (0, 30_000),
+                (0, 5_000),
+                16,
+                5,
+                "16%  5000 of 30000 files  0:05 left",
+            ),
+            ("a single empty file", (0, 1), (0, 1), 99, 0, "99%  1 of 1 file  0:00 left"),
+        ];
+        for (name, totals, (bytes, files), share, left, line) in rows {
+            let meter = meter(Some(totals), &[(0, 0, 0), (1, bytes, files)]);
+            assert_eq!(meter.share(), Some(share), "{name}");
+            assert_eq!(meter.remaining(), Some(Duration::from_secs(left)), "{name}");
+            assert_eq!(meter.line("", Path::new(""), 80), line, "{name}");
+        }
+        let unknown = meter(None, &[(0, 0, 0), (1, 0, 5)]);
+        assert_eq!(unknown.line("", Path::new(""), 80), "5 files", "no bytes yet");
+    }
+
+    #[test]
+    fn what_was_in_its_place_has_no_part_in_rates() {
+        let totals = Some(Totals {
+            bytes: 100 * MIB,
+            files: 1,
+        });
+        let mut meter = Meter::default();
+        meter.observe(Duration::ZERO, Tally::default(), totals);
+        let kept = Tally {
+            kept: 40 * MIB,
+            ..tally(60 * MIB, 0)
+        };
+        meter.observe(Duration::from_secs(2), kept, totals);
+        assert_eq!(meter.share(), Some(60));
+        assert_eq!(meter.bytes_per_sec(), Some(10 * MIB));
+        assert_eq!(meter.remaining(), Some(Duration::from_secs(4)));
     }
 
     #[test]

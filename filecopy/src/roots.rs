@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use rayon::Scope;
 
-use crate::config::{Content, Existing, Folders, Follow, Options, Special, Sync};
-use crate::copy;
+use crate::config::{Content, Existing, Folders, Follow, Options, Resume, Special, Sync};
+use crate::copy::{self, resume};
 use crate::error::{Doing, Error};
 use crate::job::Job;
 use crate::place::{Pair, Place, Spot};
@@ -234,6 +234,10 @@ fn folder<'scope>(
             run.remember_made(identity);
         }
     }
+    if let (true, Some(target), Resume::Yes) = (is_fresh, &target, run.options.resume) {
+        resume::mark_root(target, stat.id)
+            .map_err(|cause| Error::io(Doing::Create, &job.destination, cause))?;
+    }
     let devices = (stat.id.dev, identity.map_or(0, |id| id.dev));
     let roots = Arc::new(run.pair(source, target, devices));
     drop(run.root.set(Arc::clone(&roots)));
@@ -244,6 +248,7 @@ fn folder<'scope>(
         tree::copy(run, scope, place, Arc::clone(&roots))
     });
     copied.map_err(cannot_open)?;
+    unmark(run, &roots, &stat).map_err(|cause| Error::io(Doing::Times, &job.destination, cause))?;
     tree::set_late_modes(run, &roots);
     if run.options.sync == Sync::Yes
         && sys::SYNCS_WHOLE
@@ -252,6 +257,19 @@ fn folder<'scope>(
         target
             .sync_file_system()
             .map_err(|cause| Error::io(Doing::Sync, &job.destination, cause))?;
+    }
+    Ok(())
+}
+
+/// Takes the mark of a copy away that can be resumed, when there is nothing left to resume.
+fn unmark(run: &Run<'_>, roots: &Pair, source: &Stat) -> io::Result<()> {
+    let is_whole = !run.progress.is_cancelled() && run.progress.tally().failed == 0;
+    let Some(target) = (roots.destination.as_ref()).filter(|_| is_whole && !run.is_dry()) else {
+        return Ok(());
+    };
+    let was_marked = run.options.resume == Resume::Yes && resume::unmark_root(target);
+    if was_marked && run.options.preserve.times {
+        sys::set_times(target, source.accessed, source.modified)?;
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ pub fn sum(a: Tally, b: Tally) -> Tally {
         files: a.files + b.files,
         folders: a.folders + b.folders,
         cloned: a.cloned + b.cloned,
+        kept: a.kept + b.kept,
         skipped: a.skipped + b.skipped,
         removed: a.removed + b.removed,
         failed: a.failed + b.failed,

@@ -177,15 +177,10 @@ impl Blocks for [u8] {
 mod tests {
     use super::*;
     use crate::config::Options;
-    use crate::job::{JobId, Progress};
-    use crate::run::Shared;
+    use crate::run::for_test;
 
     #[test]
     fn blocks_of_zeros_read_as_zeros_wherever_they_must() {
-        let (events, _received) = crossbeam_channel::unbounded();
-        let options = Options::default();
-        let (shared, progress) = (Shared::new(&options, None), Progress::default());
-        let run = Run::new(JobId(1), &options, &progress, &shared, &events);
         let mut bytes = vec![0; 3 * BLOCK_LEN];
         bytes[..BLOCK_LEN].fill(1);
         let cases = [
@@ -197,13 +192,15 @@ mod tests {
         for (name, zeros, before, is_alike) in cases {
             let file = tempfile::tempfile().unwrap();
             sys::write_at(&file, &vec![before; bytes.len()], 0).unwrap();
-            let mover = Mover {
-                run: &run,
-                source: &file,
-                destination: &file,
-                zeros,
-            };
-            mover.write(&bytes, 0).unwrap();
+            for_test(&Options::default(), |run| {
+                let mover = Mover {
+                    run,
+                    source: &file,
+                    destination: &file,
+                    zeros,
+                };
+                mover.write(&bytes, 0).unwrap();
+            });
             let mut found = vec![0; bytes.len()];
             sys::read_at(&file, &mut found, 0).unwrap();
             assert_eq!(found == bytes, is_alike, "{name}");

@@ -22,7 +22,7 @@ mod content;
 mod hash;
 mod inplace;
 mod ranges;
-mod resume;
+pub(crate) mod resume;
 mod special;
 mod stage;
 
@@ -288,6 +288,7 @@ fn fill<'scope>(
         hash::verify(run, spot, stage.file(), &filled)?;
     }
     stage.commit()?;
+    resume::discard(run, spot, stat);
     if must_sync && spot.is_root {
         let synced = spot.pair.destination().and_then(Dir::sync);
         synced.map_err(|cause| Error::io(Doing::Sync, spot.destination(), cause))?;

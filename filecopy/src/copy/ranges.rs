@@ -132,6 +132,7 @@ impl Work {
                 };
                 if let Some(hash) = map.and_then(|map| map.has(span)) {
                     run.progress.bytes.fetch_add(span.len(), Relaxed);
+                    run.progress.kept.fetch_add(span.len(), Relaxed);
                     self.state().segments.push(Segment { span, hash });
                     continue;
                 }

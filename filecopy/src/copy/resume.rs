@@ -11,12 +11,14 @@
 //!
 //! Rule: nothing is trusted by size or time alone. The map counts only for the very source it names
 //! (device, inode, size, both times), and a range counts only when it still has the hash in the map.
+//! A folder that is being copied has a mark, `.filecopy-root.map`, with the device and inode of its source.
 //! One process at a time writes to a partial copy: it holds a lock on it until the file has its final name.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 use crate::config::Resume;
@@ -24,7 +26,7 @@ use crate::error::{Doing, Error};
 use crate::place::Spot;
 use crate::plan;
 use crate::run::Run;
-use crate::sys::{self, Dir, Kind, Links, Span, Stat};
+use crate::sys::{self, Dir, FileId, Kind, Links, Span, Stat};
 
 use super::attrs;
 use super::hash::{self, Hash};
@@ -32,6 +34,9 @@ use super::stage::Made;
 
 /// How often a partial copy that goes away under our hands is looked for again.
 const CLAIMS: u32 = 3;
+
+/// Name of the mark in a destination folder that is not finished.
+const ROOT_MARK: &str = ".filecopy-root.map";
 
 /// A map longer than this is not ours (bytes): it allows files of 1.4 TB at the default range.
 const MAX_MAP_LEN: u64 = 12 << 20;
@@ -95,19 +100,17 @@ impl Map {
     }
 }
 
-/// Opens the partial copy for `spot`, with what of it can be trusted, or begins one. None when it is another's (a process that
+/// Opens the partial copy for the destination `name`, with what of it can be trusted, or begins one. None when it is another's (a process that
 /// is copying to this destination now, or a user who put the file there), or when the job is cancelled before all of it was read again.
 /// Such a copy is made like any other.
 pub(super) fn open(
     run: &Run<'_>,
-    spot: &Spot<'_>,
     folder: &Dir,
+    name: &OsStr,
     source: &Stat,
     mode: u32,
 ) -> io::Result<Option<(File, Map)>> {
-    let stem = blake3::hash(spot.destination_name.as_encoded_bytes()).to_hex();
-    let partial_name = OsString::from(format!(".filecopy-{}.part", &stem[..16]));
-    let map_name = OsString::from(format!(".filecopy-{}.map", &stem[..16]));
+    let (partial_name, map_name) = names(name);
     let Some(file) = claim(folder, &partial_name, mode & 0o700 | 0o600)? else {
         return Ok(None);
     };
@@ -148,6 +151,61 @@ pub(super) fn open(
             file: Mutex::new(notes),
         },
     )))
+}
+
+/// The names of the partial copy of a file and of its map.
+fn names(destination: &OsStr) -> (OsString, OsString) {
+    let stem = blake3::hash(destination.as_encoded_bytes()).to_hex();
+    let name = |ending| OsString::from(format!(".filecopy-{}.{ending}", &stem[..16]));
+    (name("part"), name("map"))
+}
+
+/// Removes what an interrupted copy left beside a destination that is whole now, unless another process is at it.
+pub(super) fn discard(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) {
+    if source.size < plan::range_len(run.options) || run.options.cp().is_some() {
+        return;
+    }
+    let (partial_name, map_name) = names(spot.destination_name);
+    let Ok(folder) = spot.pair.destination() else {
+        return;
+    };
+    // Rarely is there one, and what cannot be removed does no harm to the copy.
+    if folder
+        .open_both(&partial_name)
+        .is_ok_and(|file| file.try_lock().is_ok())
+    {
+        drop(folder.remove(&partial_name));
+        drop(folder.remove(&map_name));
+    }
+}
+
+/// Marks a destination folder that this run made as the unfinished copy of a source, so that the same command is understood to
+/// go on with it, not to copy into it.
+pub(crate) fn mark_root(folder: &Dir, source: FileId) -> io::Result<()> {
+    let mut mark = folder.create(OsStr::new(ROOT_MARK), 0o600)?;
+    mark.write_all(root_mark(source).as_bytes())
+}
+
+/// Whether a folder is marked as the unfinished copy of this source.
+pub(crate) fn is_marked_root(folder: &Dir, source: FileId) -> bool {
+    let expected = root_mark(source);
+    let mut found = String::new();
+    let read = folder
+        .open_file(OsStr::new(ROOT_MARK), Links::Keep, false)
+        .and_then(|mark| {
+            mark.take(expected.len() as u64 + 1)
+                .read_to_string(&mut found)
+        });
+    read.is_ok() && found == expected
+}
+
+/// Takes the mark of a finished copy away; tells whether there was one.
+pub(crate) fn unmark_root(folder: &Dir) -> bool {
+    folder.remove(OsStr::new(ROOT_MARK)).is_ok()
+}
+
+fn root_mark(source: FileId) -> String {
+    format!("filecopy resume 1\nroot {} {}\n", source.dev, source.ino)
 }
 
 /// Opens or makes the partial copy, and locks it against other processes until it is closed. None when it cannot be had.
@@ -206,9 +264,9 @@ pub(super) fn is_there_already(
     if hash::of(run, &copy, whole).is_ok_and(|theirs| theirs == ours)
         && !run.progress.is_cancelled()
     {
-        run.progress
-            .bytes
-            .fetch_add(stat.size, std::sync::atomic::Ordering::Relaxed);
+        run.progress.bytes.fetch_add(stat.size, Relaxed);
+        run.progress.kept.fetch_add(stat.size, Relaxed);
+        discard(run, spot, stat);
         attrs::keep(run, spot, source, &copy, stat, Made::Kept)?;
         return Ok(true);
     }
@@ -293,56 +351,43 @@ fn parse_map(text: &str, header: &str) -> BTreeMap<u64, Hash> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::sync::Arc;
 
     use super::*;
     use crate::config::Options;
-    use crate::job::{JobId, Progress};
-    use crate::place::Place;
-    use crate::run::Shared;
+    use crate::run::for_test;
 
     #[test]
     fn a_cancelled_job_gives_up_nothing_that_it_has_not_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("source"), [7; 100]).unwrap();
-        let whole = Span { start: 0, end: 100 };
-        let options = Options::default();
-        let shared = Shared::new(&options, None);
-        let (events, _received) = crossbeam_channel::unbounded();
-        let open_as = |progress: &Progress| {
-            let run = Run::new(JobId(1), &options, progress, &shared, &events);
-            let dir = || Dir::open(folder.path()).expect("a folder");
-            let pair = Arc::new(run.pair(dir(), Some(dir()), (0, 0)));
-            let spot = Spot {
-                pair: &pair,
-                place: &Arc::new(Place::root("source".into(), "copy".into())),
-                source_name: OsStr::new("source"),
-                destination_name: OsStr::new("copy"),
-                is_root: true,
-                links: Links::Keep,
-            };
-            let stat = pair.source.stat(spot.source_name, Links::Keep);
-            let stat = stat.expect("the source");
-            open(&run, &spot, &dir(), &stat, 0o600).expect("a folder that can be written")
-        };
-        let cancelled = Progress::default();
-        cancelled.cancel();
-
-        let begun = open_as(&cancelled).expect("nothing to lose yet");
-        begun
-            .1
-            .remove_if_worthless(&Dir::open(folder.path()).unwrap());
+        let root = folder.path();
+        std::fs::write(root.join("source"), [7; 100]).unwrap();
+        let begun = open_in(root, true).expect("nothing to lose yet");
+        begun.1.remove_if_worthless(&Dir::open(root).unwrap());
         drop(begun);
-        assert_eq!(names(folder.path()), 1, "only the source");
+        assert_eq!(names(root), 1, "only the source");
 
-        let (file, map) = open_as(&Progress::default()).expect("ours");
+        let (file, map) = open_in(root, false).expect("ours");
         sys::write_at(&file, &[7; 100], 0).unwrap();
+        let whole = Span { start: 0, end: 100 };
         let hash = *blake3::hash(&[7; 100]).as_bytes();
         map.note(whole, hash).unwrap();
         drop((file, map));
-        assert!(open_as(&cancelled).is_none(), "left as it is");
-        let (_, map) = open_as(&Progress::default()).expect("ours");
+        assert!(open_in(root, true).is_none(), "left as it is");
+        let (_, map) = open_in(root, false).expect("ours");
         assert_eq!(map.has(whole), Some(hash), "and taken up by the next");
+    }
+
+    /// Opens the partial copy of `source` as `copy`.
+    fn open_in(root: &Path, is_cancelled: bool) -> Option<(File, Map)> {
+        let dir = || Dir::open(root).expect("a folder");
+        let (name, copy) = (OsStr::new("source"), OsStr::new("copy"));
+        for_test(&Options::default(), |run| {
+            if is_cancelled {
+                run.progress.cancel();
+            }
+            let source = dir().stat(name, Links::Keep).expect("the source");
+            open(run, &dir(), copy, &source, 0o600).expect("a folder that can be written")
+        })
     }
 
     fn names(folder: &Path) -> usize {

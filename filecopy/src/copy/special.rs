@@ -334,8 +334,7 @@ fn swap_in(
         .shared
         .in_flight
         .enter(spot.pair, &temporary, || make(folder, &temporary))?;
-    let renamed = backup::keep_old(run, folder, spot.destination_name)
-        .and_then(|()| folder.rename(&temporary, spot.destination_name));
+    let renamed = backup::rename_over(run, spot.pair, &temporary, spot.destination_name);
     // Renaming one name of a file to another name of the same file does nothing and leaves both: the temporary one goes either way.
     drop(folder.remove(&temporary));
     run.shared.in_flight.leave(ticket);

@@ -190,9 +190,12 @@ impl<'a> Stage<'a> {
 
     /// Renames a temporary file to its destination. If that fails the drop removes it.
     fn rename(&mut self, name: OsString, ticket: Ticket) -> io::Result<()> {
-        let folder = self.spot.pair.destination()?;
-        let renamed = backup::keep_old(self.run, folder, self.spot.destination_name)
-            .and_then(|()| folder.rename(&name, self.spot.destination_name));
+        let Spot {
+            pair,
+            destination_name,
+            ..
+        } = *self.spot;
+        let renamed = backup::rename_over(self.run, pair, &name, destination_name);
         match renamed {
             Ok(()) => self.run.shared.in_flight.leave(ticket),
             Err(_) => self.how = How::Named(name, ticket),
@@ -202,10 +205,13 @@ impl<'a> Stage<'a> {
 
     /// Renames a resumable file and removes its map.
     fn finish(&self, map: &Map) -> io::Result<()> {
-        let folder = self.spot.pair.destination()?;
-        backup::keep_old(self.run, folder, self.spot.destination_name)?;
-        folder.rename(map.partial_name(), self.spot.destination_name)?;
-        map.remove(folder);
+        let Spot {
+            pair,
+            destination_name,
+            ..
+        } = *self.spot;
+        backup::rename_over(self.run, pair, map.partial_name(), destination_name)?;
+        map.remove(pair.destination()?);
         Ok(())
     }
 
@@ -262,7 +268,7 @@ fn open(
     }
     if run.options.resume == Resume::Yes
         && source.size >= plan::range_len(run.options)
-        && let Some((file, map)) = resume::open(run, spot, folder, source, mode)?
+        && let Some((file, map)) = resume::open(run, folder, spot.destination_name, source, mode)?
     {
         return Ok((Arc::new(file), How::Resumable(map)));
     }

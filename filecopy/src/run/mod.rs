@@ -277,3 +277,12 @@ impl<'a> Run<'a> {
         drop(self.events.send(event));
     }
 }
+
+/// Lends a test a job that runs by itself.
+#[cfg(test)]
+pub(crate) fn for_test<T>(options: &Options, test: impl FnOnce(&Run<'_>) -> T) -> T {
+    let shared = Shared::new(options, None);
+    let progress = Progress::default();
+    let (events, _received) = crossbeam_channel::unbounded();
+    test(&Run::new(JobId(1), options, &progress, &shared, &events))
+}

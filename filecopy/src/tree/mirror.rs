@@ -288,3 +288,72 @@ fn open_again(run: &Run<'_>, place: &Place, roots: &Arc<Pair>) -> io::Result<Arc
 fn certain(folder: &Dir, name: &OsStr, kind: Option<Kind>) -> Option<Kind> {
     kind.or_else(|| Some(folder.stat(name, Links::Keep).ok()?.kind))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::config::{Filter, Options};
+    use crate::engine::Engine;
+    use crate::job::{Job, JobId};
+
+    #[test]
+    fn what_is_counted_is_what_would_be_removed() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = |name: &str| outer.path().join(name);
+        for folder in [
+            "from/a/b",
+            "from/left out",
+            "to/a/b/gone/with/it",
+            "to/left out",
+        ] {
+            fs::create_dir_all(path(folder)).unwrap();
+        }
+        for file in ["to/one", "to/a/two", "to/a/b/three", "to/left out/kept"] {
+            fs::write(path(file), "").unwrap();
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("a", path("from/link")).unwrap();
+            fs::create_dir_all(path("to/link/b/four")).unwrap();
+        }
+        let mut patterns = ignore::gitignore::GitignoreBuilder::new("");
+        patterns.add_line(None, "left out/").unwrap();
+        let filter = Filter {
+            patterns: Some(patterns.build().unwrap()),
+            gitignore: false,
+        };
+        let rows = [
+            ("plain", Options::default(), 5),
+            (
+                "filtered",
+                Options {
+                    filter,
+                    ..Options::default()
+                },
+                4,
+            ),
+            #[cfg(unix)]
+            (
+                "links followed",
+                Options {
+                    follow: Follow::Always,
+                    ..Options::default()
+                },
+                6,
+            ),
+        ];
+        for (name, options, expected) in rows {
+            let (events, _received) = crossbeam_channel::unbounded();
+            let job = Job {
+                id: JobId(1),
+                source: path("from"),
+                destination: path("to"),
+            };
+            let (count, shown) = Engine::new(options, events, None).extraneous(&job);
+            assert_eq!(count, expected, "{name}");
+            assert_eq!(shown.len(), SHOWN, "{name}");
+        }
+    }
+}
