@@ -28,6 +28,7 @@ mod prompt_piped;
 mod prompt_typed;
 mod recipe;
 mod resume;
+mod resume_trees;
 mod same_file;
 mod second_opinion;
 mod signals;
