@@ -58,7 +58,7 @@ _tools:
     #!/usr/bin/env bash
     set -euo pipefail
     needed=(mkfs.btrfs:btrfs-progs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs setfattr:attr setfacl:acl rsync:rsync
-        python3:python3 tmux:tmux filefrag:e2fsprogs setpriv:util-linux strace:strace dmsetup:dmsetup)
+        python3:python3 filefrag:e2fsprogs setpriv:util-linux cc:gcc mkfs.vfat:dosfstools)
     missing=()
     for pair in "${needed[@]}"; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")

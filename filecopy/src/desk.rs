@@ -123,8 +123,13 @@ impl Desk {
         }
     }
 
-    /// Finds out on a thread of its own what these jobs amount to.
+    /// Finds out what these jobs amount to: of a single file at once, of trees and many on a thread of its own.
     pub(crate) fn measure(&self, jobs: Vec<(Job, Arc<Progress>)>) {
+        if let [(job, progress)] = jobs.as_slice()
+            && std::fs::metadata(&job.source).is_ok_and(|metadata| !metadata.is_dir())
+        {
+            return self.engine.measure(job, progress);
+        }
         let engine = Arc::clone(&self.engine);
         let measure = move || {
             jobs.iter()

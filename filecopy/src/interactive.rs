@@ -302,7 +302,8 @@ impl<'a> Dialogue<'a> {
                 destination,
                 ..
             } => {
-                let line = words::entry(*action, source, destination);
+                let mode = self.session.options.mode;
+                let line = words::entry(mode, *action, source, destination);
                 line.iter().for_each(|line| self.console.print(line));
             }
             Event::Notice(_, error) | Event::Failed(_, error) => self.tell(error),
@@ -330,7 +331,7 @@ impl<'a> Dialogue<'a> {
         let time = self.session.clock.elapsed().saturating_sub(since);
         let what = match outcome {
             Outcome::Complete | Outcome::Failed(_) => {
-                summary::line(self.session.options.mode, tally, time)
+                summary::line(&self.session.options, tally, time)
             }
             Outcome::Cancelled => {
                 format!(

@@ -11,7 +11,10 @@
 //! | `finished` | `job`, `outcome`, `source`, `destination`, the numbers |
 //! | `summary` | `outcome`, the numbers; the last line of every run that began |
 //!
-//! *The numbers* are `bytes`, `files`, `folders`, `cloned`, `skipped`, `removed` and `failed`, as in [`Tally`]. An
+//! `started`, `entry`, `finished` and `summary` have `"dry_run":true` when nothing is really done. `finished` and `summary`
+//! have `"verified":true` when each copy was read back and found equal.
+//!
+//! *The numbers* are `bytes`, `files`, `folders`, `cloned`, `kept`, `skipped`, `removed` and `failed`, as in [`Tally`]. An
 //! `action` is `copied`, `cloned`, `linked`, `made`, `folder`, `entered`, `skipped`, `removed` or `backed-up`; an `outcome` is `complete`, `failed` or
 //! `cancelled`. A name that is not UTF-8 is given twice: as text with U+FFFD for what is none, and exactly, in
 //! `source_bytes` or `destination_bytes`, two hexadecimal digits a byte.
@@ -23,15 +26,18 @@ use std::time::Duration;
 use common::exit::{ExitStatus, describe};
 use serde::Serialize;
 
+use crate::config::{Mode, Options, Verify};
 use crate::error::Error;
 use crate::job::{Action, Event, Outcome, Tally};
 use crate::progress::{Meter, Totals};
 
 /// The line of one event, without its line ending.
 #[must_use]
-pub fn event(time: Duration, event: &Event) -> String {
+pub fn event(options: &Options, time: Duration, event: &Event) -> String {
+    let dry_run = dry_run(options);
     let body = match event {
         Event::Started(job) => Body::Started {
+            dry_run,
             job: job.id.0,
             source: Name::of(&job.source, "source"),
             destination: Name::of(&job.destination, "destination"),
@@ -43,6 +49,7 @@ pub fn event(time: Duration, event: &Event) -> String {
             destination,
             bytes,
         } => Body::Entry {
+            dry_run,
             job: job.0,
             action: action_word(*action),
             source: Name::of(source, "source"),
@@ -58,6 +65,8 @@ pub fn event(time: Duration, event: &Event) -> String {
             message: describe(error),
         },
         Event::Finished(job, outcome, tally) => Body::Finished {
+            dry_run,
+            verified: verified(options, *outcome == Outcome::Complete),
             job: job.id.0,
             outcome: outcome_word(*outcome),
             source: Name::of(&job.source, "source"),
@@ -98,7 +107,7 @@ pub fn progress(time: Duration, tally: Tally, totals: Option<Totals>, meter: &Me
 
 /// The last line.
 #[must_use]
-pub fn summary(time: Duration, tally: Tally, status: ExitStatus) -> String {
+pub fn summary(options: &Options, time: Duration, tally: Tally, status: ExitStatus) -> String {
     let outcome = match status {
         ExitStatus::Success => "complete",
         ExitStatus::Failed | ExitStatus::Usage => "failed",
@@ -107,6 +116,8 @@ pub fn summary(time: Duration, tally: Tally, status: ExitStatus) -> String {
     encode(
         time,
         &Body::Summary {
+            dry_run: dry_run(options),
+            verified: verified(options, status == ExitStatus::Success),
             outcome,
             numbers: tally.into(),
         },
@@ -124,6 +135,8 @@ struct Line<'a> {
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Body<'a> {
     Started {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dry_run: Option<bool>,
         job: u32,
         #[serde(flatten)]
         source: Name<'a>,
@@ -131,6 +144,8 @@ enum Body<'a> {
         destination: Name<'a>,
     },
     Entry {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dry_run: Option<bool>,
         job: u32,
         action: &'static str,
         #[serde(flatten)]
@@ -157,6 +172,10 @@ enum Body<'a> {
         message: String,
     },
     Finished {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dry_run: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        verified: Option<bool>,
         job: u32,
         outcome: &'static str,
         #[serde(flatten)]
@@ -167,10 +186,28 @@ enum Body<'a> {
         numbers: Numbers,
     },
     Summary {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dry_run: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        verified: Option<bool>,
         outcome: &'static str,
         #[serde(flatten)]
         numbers: Numbers,
     },
+}
+
+/// A member that is there only when it is true.
+fn only_if(holds: bool) -> Option<bool> {
+    holds.then_some(true)
+}
+
+fn dry_run(options: &Options) -> Option<bool> {
+    only_if(options.mode == Mode::DryRun)
+}
+
+fn verified(options: &Options, is_complete: bool) -> Option<bool> {
+    let is_read_back = options.verify == Verify::ReadBack && options.mode == Mode::Copy;
+    only_if(is_read_back && is_complete)
 }
 
 #[derive(Serialize)]
@@ -179,6 +216,7 @@ struct Numbers {
     files: u64,
     folders: u64,
     cloned: u64,
+    kept: u64,
     kept: u64,
     skipped: u64,
     removed: u64,
@@ -297,18 +335,19 @@ mod tests {
         files: 2,
         folders: 3,
         cloned: 4,
+        kept: 8,
         skipped: 5,
         removed: 6,
         failed: 7,
     };
     const NUMBERS: &str =
-        r#""bytes":1,"files":2,"folders":3,"cloned":4,"skipped":5,"removed":6,"failed":7"#;
+        r#""bytes":1,"files":2,"folders":3,"cloned":4,"kept":8,"skipped":5,"removed":6,"failed":7"#;
 
     #[test]
     fn events() {
         let check = |happened: &Event, expected: &str| {
             assert_eq!(
-                event(TIME, happened),
+                event(&Options::default(), TIME, happened),
                 format!(r#"{{"time":1.52,{expected}}}"#)
             );
         };
@@ -358,9 +397,45 @@ mod tests {
             ),
         );
         assert_eq!(
-            summary(TIME, TALLY, ExitStatus::Failed),
+            summary(&Options::default(), TIME, TALLY, ExitStatus::Failed),
             format!(r#"{{"time":1.52,"event":"summary","outcome":"failed",{NUMBERS}}}"#),
         );
+    }
+
+    #[test]
+    fn dry_runs_and_verified_copies_say_so() {
+        let dry = Options {
+            mode: Mode::DryRun,
+            verify: Verify::ReadBack,
+            ..Options::default()
+        };
+        let checked = Options {
+            verify: Verify::ReadBack,
+            ..Options::default()
+        };
+        let finished = |outcome| Event::Finished(job(), outcome, TALLY);
+        let entry = Event::Entry {
+            job: JobId(1),
+            action: Action::Copied,
+            source: "a".into(),
+            destination: "b".into(),
+            bytes: 0,
+        };
+        let (complete, failed) = (finished(Outcome::Complete), finished(Outcome::Failed(1)));
+        let rows = [
+            ("dry start", event(&dry, TIME, &Event::Started(job())), true, false),
+            ("dry entry", event(&dry, TIME, &entry), true, false),
+            ("dry end", event(&dry, TIME, &complete), true, false),
+            ("dry summary", summary(&dry, TIME, TALLY, ExitStatus::Success), true, false),
+            ("verified", event(&checked, TIME, &complete), false, true),
+            ("not verified", event(&checked, TIME, &failed), false, false),
+            ("all verified", summary(&checked, TIME, TALLY, ExitStatus::Success), false, true),
+            ("not all", summary(&checked, TIME, TALLY, ExitStatus::Failed), false, false),
+        ];
+        for (name, line, is_dry, is_verified) in rows {
+            assert_eq!(line.contains(r#""dry_run":true"#), is_dry, "{name}: {line}");
+            assert_eq!(line.contains(r#""verified":true"#), is_verified, "{name}: {line}");
+        }
     }
 
     #[cfg(unix)]
@@ -369,7 +444,7 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let source = Path::new(std::ffi::OsStr::from_bytes(b"a\xff")).to_owned();
         let started = Event::Started(Job { source, ..job() });
-        let line = event(TIME, &started);
+        let line = event(&Options::default(), TIME, &started);
         assert!(
             line.contains("\"source\":\"a\u{fffd}\",\"source_bytes\":\"61ff\",\"destination\":"),
             "{line}"

@@ -215,7 +215,11 @@ impl<'a> Run<'a> {
         self.desk.note(event);
         if self.session.form == Form::Json {
             self.output
-                .answer(&json::event(self.session.clock.elapsed(), event));
+                .answer(&json::event(
+                    &self.session.options,
+                    self.session.clock.elapsed(),
+                    event,
+                ));
         }
         match event {
             Event::Started(_) => {}
@@ -226,7 +230,8 @@ impl<'a> Run<'a> {
                 ..
             } => {
                 if self.session.form == Form::Text {
-                    let line = words::entry(*action, source, destination);
+                    let mode = self.session.options.mode;
+                    let line = words::entry(mode, *action, source, destination);
                     line.iter().for_each(|line| self.output.answer(line));
                 }
             }
@@ -288,14 +293,15 @@ impl<'a> Run<'a> {
         };
         let now = self.session.clock.elapsed();
         let time = now.saturating_sub(since);
-        let (tally, totals) = self.standing();
-        self.shown.meter.observe(time, tally, totals);
-        if time < SHOW_AFTER {
-            return;
-        }
-        if !self.shown.is_measuring {
+        let is_shown = time >= SHOW_AFTER;
+        if is_shown && !self.shown.is_measuring {
             self.shown.is_measuring = true;
             self.desk.measure(self.open.values().cloned().collect());
+        }
+        let (tally, totals) = self.standing();
+        self.shown.meter.observe(time, tally, totals);
+        if !is_shown {
+            return;
         }
         let meter = &self.shown.meter;
         match self.session.form {
@@ -333,16 +339,21 @@ impl<'a> Run<'a> {
             .unwrap_or_default()
     }
 
-    /// Closes the log, sums up, and gives stdout time to be read.
+    /// Closes the log, gives stdout time to be read, and sums up: after the last entry, where both are one terminal.
     fn finish(mut self) -> ExitStatus {
         self.desk.logbook.lock().close();
-        self.sum_up();
+        if self.session.form == Form::Json {
+            self.sum_up();
+        }
         let is_written = match self.status {
             ExitStatus::Interrupted => self.output.finish(&after(LAST_WORDS)),
             ExitStatus::Success | ExitStatus::Failed | ExitStatus::Usage => {
                 self.output.finish(&self.desk.interrupts)
             }
         };
+        if self.session.form == Form::Text {
+            self.sum_up();
+        }
         if self.status == ExitStatus::Success && !is_written {
             return ExitStatus::Failed;
         }
@@ -351,16 +362,16 @@ impl<'a> Run<'a> {
 
     fn sum_up(&mut self) {
         let now = self.session.clock.elapsed();
+        let options = &self.session.options;
         if self.session.form == Form::Json {
             return self
                 .output
-                .answer(&json::summary(now, self.ended, self.status));
+                .answer(&json::summary(options, now, self.ended, self.status));
         }
         let Some(since) = self.shown.since else {
             return;
         };
         let time = now.saturating_sub(since);
-        let options = &self.session.options;
         let line = match self.status {
             _ if self.session.volume == Volume::Quiet => return,
             ExitStatus::Interrupted => {
@@ -371,7 +382,7 @@ impl<'a> Run<'a> {
             }
             _ if summary::is_only_failure(self.ended) => return,
             ExitStatus::Success | ExitStatus::Failed | ExitStatus::Usage => {
-                summary::line(options.mode, self.ended, time)
+                summary::line(options, self.ended, time)
             }
         };
         self.output.notice(&line);

@@ -135,7 +135,7 @@ impl Output {
     }
 
     /// Writes everything and waits for it, until `give_up` has something to say. Tells what went wrong; gives whether stdout took it all.
-    pub(crate) fn finish<T>(mut self, give_up: &Receiver<T>) -> bool {
+    pub(crate) fn finish<T>(&mut self, give_up: &Receiver<T>) -> bool {
         self.clear();
         let batch = std::mem::take(&mut self.pending);
         if !batch.is_empty() && self.writer().is_none() {

@@ -1,20 +1,26 @@
 //! What is said when copies have ended: one line of what was done. Pure.
 //!
 //! ```text
-//! 310 files in 12 folders, 1.2 GiB copied in 1.53 s (812.0 MiB/s), 3 skipped, 1 failed
+//! 310 files in 12 folders, 1.2 GiB copied in 1.53 s (812.0 MiB/s), verified, 3 skipped, 1 failed
+//! 1 file, 40.0 MiB copied, 40.0 MiB kept, in 4.01 s (10.0 MiB/s)
 //! dry run: 310 files in 12 folders, 1.2 GiB to copy, 2 to remove; nothing was written
 //! ```
 //!
-//! The rate is over the whole time, waiting included: it is the number to compare with a clock on the wall.
+//! The rate is over the whole time, waiting included: it is the number to compare with a clock on the wall. What was
+//! found in its place (`--resume`) is called kept, and no part of it. A copy of less than [`RATE_AFTER`] has none: it would be
+//! the speed of starting and ending.
 
 use std::time::Duration;
 
 use common::stamp::elapsed_secs;
 use common::units::{ByteSize, clock_time, rate};
 
-use crate::config::{Mode, Resume};
+use crate::config::{Mode, Options, Resume, Verify};
 use crate::job::Tally;
 use crate::progress::counted;
+
+/// The least time over which a rate says something.
+pub const RATE_AFTER: Duration = Duration::from_millis(500);
 
 /// The numbers of several jobs as one.
 #[must_use]
@@ -24,6 +30,7 @@ pub fn sum(a: Tally, b: Tally) -> Tally {
         files: a.files + b.files,
         folders: a.folders + b.folders,
         cloned: a.cloned + b.cloned,
+        kept: a.kept + b.kept,
         kept: a.kept + b.kept,
         skipped: a.skipped + b.skipped,
         removed: a.removed + b.removed,
@@ -40,9 +47,9 @@ pub fn is_only_failure(tally: Tally) -> bool {
 
 /// The line for what was done in `time`.
 #[must_use]
-pub fn line(mode: Mode, tally: Tally, time: Duration) -> String {
-    match mode {
-        Mode::Copy => copied(tally, time),
+pub fn line(options: &Options, tally: Tally, time: Duration) -> String {
+    match options.mode {
+        Mode::Copy => copied(tally, time, options.verify),
         Mode::DryRun => to_copy(tally),
     }
 }
@@ -54,16 +61,32 @@ pub fn stopped(tally: Tally, time: Duration, resume: Resume) -> String {
         Resume::No => "what was unfinished is removed",
         Resume::Yes => "what was unfinished is kept for --resume",
     };
-    let whole = amount(Tally { bytes: 0, ..tally });
-    format!("after {}: {whole} copied, {unfinished}", shown_time(time))
+    let time = shown_time(time);
+    if tally.files + tally.folders > 0 {
+        let whole = amount(Tally { bytes: 0, ..tally });
+        return format!("after {time}: {whole} copied, {unfinished}");
+    }
+    if tally.bytes > 0 {
+        format!("after {time}: no file was finished, {unfinished}")
+    } else {
+        format!("after {time}: nothing was copied")
+    }
 }
 
-fn copied(tally: Tally, time: Duration) -> String {
-    let mut line = amount(tally);
-    line.push_str(" copied in ");
+fn copied(tally: Tally, time: Duration, verify: Verify) -> String {
+    let bytes = tally.bytes.saturating_sub(tally.kept);
+    let kept = ByteSize::new(tally.kept);
+    let mut line = match (tally.kept, bytes) {
+        (0, _) => format!("{} copied in ", amount(tally)),
+        (_, 0) => format!("{} in place already, in ", amount(tally)),
+        _ => format!("{} copied, {kept} kept, in ", amount(Tally { bytes, ..tally })),
+    };
     line.push_str(&shown_time(time));
-    if tally.bytes > 0 {
-        line.push_str(&format!(" ({})", rate(tally.bytes, time)));
+    if bytes > 0 && time >= RATE_AFTER {
+        line.push_str(&format!(" ({})", rate(bytes, time)));
+    }
+    if verify == Verify::ReadBack && tally.files > 0 {
+        line.push_str(", verified");
     }
     let counts = [
         (
@@ -128,8 +151,12 @@ mod tests {
     #[test]
     fn lines() {
         let check = |name: &str, mode: Mode, tally: Tally, millis: u64, expected: &str| {
+            let options = Options {
+                mode,
+                ..Options::default()
+            };
             assert_eq!(
-                line(mode, tally, Duration::from_millis(millis)),
+                line(&options, tally, Duration::from_millis(millis)),
                 expected,
                 "{name}"
             );
@@ -166,14 +193,43 @@ mod tests {
             Mode::Copy,
             file,
             0,
-            "1 file, 3.0 MiB copied in 1 ms (-)",
+            "1 file, 3.0 MiB copied in 1 ms",
         );
         check(
-            "quickly",
+            "too quickly for a rate",
             Mode::Copy,
             file,
-            7,
-            "1 file, 3.0 MiB copied in 7 ms (428.6 MiB/s)",
+            499,
+            "1 file, 3.0 MiB copied in 499 ms",
+        );
+        check(
+            "just long enough",
+            Mode::Copy,
+            file,
+            500,
+            "1 file, 3.0 MiB copied in 500 ms (6.0 MiB/s)",
+        );
+        let resumed = Tally {
+            kept: 2 * MIB,
+            ..file
+        };
+        check(
+            "a part was there",
+            Mode::Copy,
+            resumed,
+            2000,
+            "1 file, 1.0 MiB copied, 2.0 MiB kept, in 2.00 s (512.0 KiB/s)",
+        );
+        let kept = Tally {
+            kept: 3 * MIB,
+            ..file
+        };
+        check(
+            "all was there",
+            Mode::Copy,
+            kept,
+            700,
+            "1 file, 3.0 MiB in place already, in 700 ms",
         );
         check(
             "a tree",
@@ -207,6 +263,29 @@ mod tests {
     }
 
     #[test]
+    fn verified() {
+        let options = Options {
+            verify: Verify::ReadBack,
+            ..Options::default()
+        };
+        let line = |tally| line(&options, tally, Duration::from_secs(1));
+        let file = Tally {
+            bytes: MIB,
+            files: 1,
+            ..Tally::default()
+        };
+        assert_eq!(
+            line(file),
+            "1 file, 1.0 MiB copied in 1.00 s (1.0 MiB/s), verified"
+        );
+        assert_eq!(
+            line(Tally { failed: 1, ..file }),
+            "1 file, 1.0 MiB copied in 1.00 s (1.0 MiB/s), verified, 1 failed"
+        );
+        assert_eq!(line(Tally::default()), "0 files copied in 1.00 s");
+    }
+
+    #[test]
     fn stops() {
         let tally = Tally {
             bytes: 9,
@@ -220,6 +299,18 @@ mod tests {
             "after 1.50 s: 2 files in 1 folder copied, what was unfinished is removed"
         );
         assert!(line(Resume::Yes).ends_with("copied, what was unfinished is kept for --resume"));
+        let early = |bytes| {
+            let tally = Tally {
+                bytes,
+                ..Tally::default()
+            };
+            stopped(tally, Duration::from_millis(7), Resume::No)
+        };
+        assert_eq!(early(0), "after 7 ms: nothing was copied");
+        assert_eq!(
+            early(9),
+            "after 7 ms: no file was finished, what was unfinished is removed"
+        );
     }
 
     #[test]
@@ -241,6 +332,7 @@ mod tests {
             files: 2,
             folders: 3,
             cloned: 4,
+            kept: 1,
             skipped: 5,
             removed: 6,
             failed: 7,
@@ -250,6 +342,7 @@ mod tests {
             files: 4,
             folders: 6,
             cloned: 8,
+            kept: 2,
             skipped: 10,
             removed: 12,
             failed: 14,

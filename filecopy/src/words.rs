@@ -4,16 +4,22 @@ use std::path::{Path, PathBuf};
 
 use common::quote::always as q;
 
+use crate::config::Mode;
 use crate::job::{Action, Job};
 use crate::progress::counted;
 
 /// Names shown before a question about them is asked.
 const SHOWN_NAMES: usize = 5;
 
-/// The line of an entry with `--verbose`, as GNU's tools word it. A folder that was there already is not worth one.
+/// The line of an entry with `--verbose`, as GNU's tools word it. A folder that was there already is not worth one. A dry run
+/// must not sound as if something were gone.
 #[must_use]
-pub fn entry(action: Action, source: &Path, destination: &Path) -> Option<String> {
+pub fn entry(mode: Mode, action: Action, source: &Path, destination: &Path) -> Option<String> {
     match action {
+        Action::Removed if mode == Mode::DryRun => Some(format!("to remove {}", q(destination))),
+        Action::BackedUp if mode == Mode::DryRun => {
+            Some(format!("to rename {} -> {}", q(source), q(destination)))
+        }
         Action::Copied | Action::Cloned | Action::Linked | Action::Made | Action::Folder => {
             Some(format!("{} -> {}", q(source), q(destination)))
         }
@@ -57,9 +63,12 @@ mod tests {
             (Action::Entered, None),
         ];
         for (action, expected) in rows {
-            let line = entry(action, Path::new("a b"), Path::new("c\nd"));
+            let line = entry(Mode::Copy, action, Path::new("a b"), Path::new("c\nd"));
             assert_eq!(line.as_deref(), expected, "{action:?}");
         }
+        let dry = |action| entry(Mode::DryRun, action, Path::new("a"), Path::new("b"));
+        assert_eq!(dry(Action::Copied).as_deref(), Some("'a' -> 'b'"));
+        assert_eq!(dry(Action::Removed).as_deref(), Some("to remove 'b'"));
     }
 
     #[test]
