@@ -50,7 +50,7 @@ fn signals() {
 /// Writes lines from two threads until a signal, then one more, and ends in order.
 fn log_until_signalled(path: &str) {
     let shutdown = Shutdown::install().unwrap();
-    let log = LineLog::open(path).unwrap();
+    let log = LineLog::open("probe", path).unwrap();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for index in 0..2 {
@@ -72,7 +72,7 @@ fn log_until_signalled(path: &str) {
 }
 
 fn log_and_panic(path: &str) {
-    let log = LineLog::open(path).unwrap();
+    let log = LineLog::open("probe", path).unwrap();
     for number in 0..1000 {
         log.line(format!("line {number}"));
     }
@@ -80,7 +80,7 @@ fn log_and_panic(path: &str) {
 }
 
 fn log_many(path: &str, count: u32) {
-    let log = LineLog::open(path).unwrap();
+    let log = LineLog::open("probe", path).unwrap();
     for number in 0..count {
         log.line(format!("line {number}"));
     }
@@ -90,7 +90,7 @@ fn log_many(path: &str, count: u32) {
 /// Logs to a full disk, makes room when told to by a line on stdin, and logs once more.
 fn log_full(folder: &str, count: u32) {
     let filler = format!("{folder}/filler");
-    let log = LineLog::open(format!("{folder}/log.txt")).unwrap();
+    let log = LineLog::open("probe", format!("{folder}/log.txt")).unwrap();
     log.line("before");
     let full = std::fs::write(&filler, vec![0; 10 << 20]);
     println!("filled {}", full.is_err());

@@ -35,7 +35,7 @@ const BATCH_LEN: usize = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenLogError {
     /// The file could not be opened or created for append.
-    #[error("open log {}", quote::always(path))]
+    #[error("cannot open log {}", quote::always(path))]
     File {
         /// Its path.
         path: PathBuf,
@@ -43,7 +43,7 @@ pub enum OpenLogError {
         source: io::Error,
     },
     /// The system has no thread to spare.
-    #[error("start the log writer")]
+    #[error("cannot start the log writer")]
     Thread(#[source] io::Error),
 }
 
@@ -57,11 +57,12 @@ pub struct LineLog {
 }
 
 impl LineLog {
-    /// Opens the file for append, creating it if missing, and starts the writer.
+    /// Opens the file for append, creating it if missing, and starts the writer. Its own complaints begin with the name of
+    /// the `program`.
     ///
     /// # Errors
     /// [`OpenLogError`] if the file cannot be opened for append or no thread can be started.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, OpenLogError> {
+    pub fn open(program: &'static str, path: impl Into<PathBuf>) -> Result<Self, OpenLogError> {
         let path = path.into();
         let output =
             FileOutput::open(&path).map_err(|source| OpenLogError::File { path, source })?;
@@ -69,7 +70,7 @@ impl LineLog {
         let (queue, lines) = bounded(QUEUE_LINES);
         let writer = std::thread::Builder::new()
             .name("log writer".into())
-            .spawn(move || Writer::new(output).run(&lines))
+            .spawn(move || Writer::new(program, output).run(&lines))
             .map_err(OpenLogError::Thread)?;
         Ok(Self {
             queue: Some(queue),
@@ -117,6 +118,7 @@ impl Drop for LineLog {
 
 /// The thread's state: lines that are not in the file yet, and whether that has been told.
 struct Writer {
+    program: &'static str,
     output: FileOutput,
     /// Whole lines; the first `written` bytes are in the file already.
     pending: Vec<u8>,
@@ -126,8 +128,9 @@ struct Writer {
 }
 
 impl Writer {
-    const fn new(output: FileOutput) -> Self {
+    const fn new(program: &'static str, output: FileOutput) -> Self {
         Self {
+            program,
             output,
             pending: Vec::new(),
             written: 0,
@@ -155,7 +158,7 @@ impl Writer {
         self.lost += count_lines(&self.pending[self.written..]);
         if self.lost > 0 {
             let lines = if self.lost == 1 { "line" } else { "lines" };
-            streams::notice(&format!("{}: {} {lines} lost", self.name(), self.lost));
+            self.complain(&format!("{} {lines} of the log {} lost", self.lost, self.name()));
         }
         self.lost
     }
@@ -179,12 +182,16 @@ impl Writer {
             Err(error) if !self.failing => {
                 self.failing = true;
                 let (name, reason) = (self.name(), exit::io_message(&error));
-                streams::notice(&format!(
+                self.complain(&format!(
                     "cannot write {name}: {reason}; its lines are kept and tried again"
                 ));
             }
             Err(_) => {}
         }
+    }
+
+    fn complain(&self, message: &str) {
+        streams::notice(&format!("{}: {message}", self.program));
     }
 
     fn name(&self) -> String {
@@ -336,7 +343,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.txt");
         std::fs::write(&path, "before\n").unwrap();
-        let log = LineLog::open(&path).unwrap();
+        let log = LineLog::open("test", &path).unwrap();
         assert_eq!(log.identity(), identity_of(&File::open(&path).unwrap()));
         log.line("one");
         log.line(b"two \xff".to_vec());
@@ -348,7 +355,7 @@ mod tests {
     fn many_threads_lose_nothing_and_keep_their_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.txt");
-        let log = LineLog::open(&path).unwrap();
+        let log = LineLog::open("test", &path).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let log = &log;
@@ -380,7 +387,7 @@ mod tests {
         for (before, after) in rows {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(&file, before).unwrap();
-            let log = LineLog::open(file.path()).unwrap();
+            let log = LineLog::open("test", file.path()).unwrap();
             log.line("new");
             drop(log);
             assert_eq!(std::fs::read_to_string(&file).unwrap(), after, "{before:?}");
@@ -415,10 +422,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_is_named() {
-        let error = LineLog::open("/nonexistent/log.txt").unwrap_err();
+        let error = LineLog::open("test", "/nonexistent/log.txt").unwrap_err();
         assert_eq!(
             exit::describe(&error),
-            "open log '/nonexistent/log.txt': no such file or directory"
+            "cannot open log '/nonexistent/log.txt': no such file or directory"
         );
     }
 
@@ -428,7 +435,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.txt");
         mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
-        let OpenLogError::File { source, .. } = LineLog::open(&path).unwrap_err() else {
+        let OpenLogError::File { source, .. } = LineLog::open("test", &path).unwrap_err() else {
             panic!("it is the file that cannot be opened");
         };
         assert_eq!(
@@ -439,7 +446,7 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_bound_are_counted() {
-        let log = LineLog::open("/dev/full").unwrap();
+        let log = LineLog::open("test", "/dev/full").unwrap();
         let line = [b'x'; 1023];
         let total = 3 * KEPT_LEN / 1024;
         for _ in 0..total {

@@ -74,7 +74,7 @@ enum UsageError {
     #[error("{0} needs SRC and DST")]
     NeedsNames(&'static str),
     /// A pattern that cannot be read.
-    #[error("{pattern:?} is not a pattern: {reason}")]
+    #[error("{} is not a pattern: {reason}", common::quote::always(pattern))]
     Pattern {
         /// As it was given.
         pattern: String,

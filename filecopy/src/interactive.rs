@@ -11,6 +11,7 @@
 //! (`jobs`, `help`) and entries are on stdout, everything else on stderr, above the line being typed.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,14 +37,16 @@ use crate::{output, summary, words};
 /// Copies that run side by side.
 const MAX_RUNNING: usize = 64;
 
-/// Copies that have a row on the screen.
-const MAX_ROWS: usize = 10;
+/// The share of the screen's rows that copies may take: one in this many.
+const SCREEN_SHARE: usize = 3;
 
 /// The longest line taken: longer than any path that a system call takes.
 const MAX_LINE_LEN: usize = 64 << 10;
 
 const HELP: &str = "\
-Type a source, then the name of its copy (or a folder for it); Tab completes names. Copies run while you type.
+Type a source, then the name of its copy (or a folder for it).
+Copies run while you type; Tab completes names.
+Names are taken literally, letter by letter: no quotes, no ~, no *.
   jobs      show the copies that run
   cancel N  stop copy N; what it has not finished is removed
   exit      wait for the copies that run, then leave; again: cancel them
@@ -73,6 +76,8 @@ struct Dialogue<'a> {
     /// The number of the next copy.
     next: u32,
     shown: BTreeMap<JobId, Shown>,
+    /// Whether anything was typed.
+    has_input: bool,
     status: ExitStatus,
 }
 
@@ -102,6 +107,7 @@ impl<'a> Dialogue<'a> {
             is_asked: false,
             next: 1,
             shown: BTreeMap::new(),
+            has_input: false,
             status: ExitStatus::Success,
         })
     }
@@ -142,6 +148,7 @@ impl<'a> Dialogue<'a> {
 
     fn typed(&mut self, typed: Option<ConsoleEvent>) {
         self.is_asked &= typed == Some(ConsoleEvent::Interrupt);
+        self.has_input |= matches!(typed, Some(ConsoleEvent::Line(_) | ConsoleEvent::TooLong));
         match typed {
             Some(ConsoleEvent::Line(line)) => {
                 let reply = self.prompt.feed(&line);
@@ -165,7 +172,13 @@ impl<'a> Dialogue<'a> {
         // Nothing more will come, and nothing more is asked for.
         self.typed = never();
         self.is_asked = true;
-        if let Some(source) = self.prompt.end() {
+        let source = self.prompt.end();
+        if !self.has_input && !std::io::stdin().is_terminal() {
+            // Most likely called by a program that forgot the names.
+            self.complain("no names given; see filecopy --help");
+            self.status = ExitStatus::Usage;
+        }
+        if let Some(source) = source {
             self.complain(&format!(
                 "the input ended before a new name for {}",
                 always(source)
@@ -352,27 +365,32 @@ impl<'a> Dialogue<'a> {
         if !self.console.is_terminal() || self.session.volume == Volume::Quiet {
             return;
         }
-        self.observe();
         let now = self.session.clock.elapsed();
-        let mut rows = Vec::new();
         for running in self.jobs.iter() {
-            let Some(shown) = self.shown.get_mut(&running.job.id) else {
-                continue;
-            };
-            if now.saturating_sub(shown.since) < SHOW_AFTER {
-                continue;
-            }
-            if !shown.is_measuring {
+            if let Some(shown) = self.shown.get_mut(&running.job.id)
+                && !shown.is_measuring
+                && now.saturating_sub(shown.since) >= SHOW_AFTER
+            {
                 shown.is_measuring = true;
                 self.desk
                     .measure(vec![(running.job.clone(), Arc::clone(&running.progress))]);
             }
+        }
+        self.observe();
+        let is_slow = |id| self.shown.get(id).is_some_and(|shown| shown.is_measuring);
+        let slow: Vec<_> = self
+            .jobs
+            .iter()
+            .filter(|running| is_slow(&running.job.id))
+            .collect();
+        let place = places(slow.len(), output::terminal_size().rows);
+        let mut rows = Vec::new();
+        for running in &slow[..place] {
             let label = format!("[{}] {}", running.job.id.0, plain(&running.job.destination));
             rows.push(self.row(&running.job, label, &running.progress));
         }
-        if rows.len() > MAX_ROWS {
-            let more = rows.len() - (MAX_ROWS - 1);
-            rows.truncate(MAX_ROWS - 1);
+        if place < slow.len() {
+            let more = slow.len() - place;
             rows.push(format!("… and {more} more; type jobs to see all"));
         }
         self.console.set_status(&rows);
@@ -393,7 +411,7 @@ impl<'a> Dialogue<'a> {
     }
 
     fn row(&self, job: &Job, label: String, progress: &Progress) -> String {
-        let width = output::terminal_width().saturating_sub(1);
+        let width = output::terminal_size().columns.saturating_sub(1);
         let Some(shown) = self.shown.get(&job.id) else {
             return label;
         };
@@ -413,5 +431,44 @@ impl<'a> Dialogue<'a> {
 
     fn complain(&self, message: &str) {
         streams::notice(&self.session.complaint(message));
+    }
+}
+
+/// How many of the copies have a row on a screen of so many rows. Where that is not all of them, one row more tells so.
+fn places(copies: usize, screen_rows: usize) -> usize {
+    let most = (screen_rows / SCREEN_SHARE).max(1);
+    if copies <= most {
+        copies
+    } else {
+        (most - 1).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_take_a_third_of_the_screen() {
+        // Copies, rows of the screen, rows of copies.
+        let rows = [
+            ("none", 0, 24, 0),
+            ("all have room", 8, 24, 8),
+            ("one too many", 9, 24, 7),
+            ("far too many", 64, 24, 7),
+            ("a low screen", 5, 10, 2),
+            ("hardly a screen", 5, 2, 1),
+            ("one on it", 1, 1, 1),
+        ];
+        for (name, copies, screen_rows, expected) in rows {
+            assert_eq!(places(copies, screen_rows), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn help_fits_a_narrow_screen() {
+        for line in HELP.lines() {
+            assert!(line.len() <= 80, "{line}");
+        }
     }
 }

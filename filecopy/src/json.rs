@@ -217,7 +217,6 @@ struct Numbers {
     folders: u64,
     cloned: u64,
     kept: u64,
-    kept: u64,
     skipped: u64,
     removed: u64,
     failed: u64,

@@ -35,8 +35,8 @@ impl Logbook {
         let log = match &session.log {
             _ if session.options.mode == Mode::DryRun => None,
             LogChoice::None => None,
-            LogChoice::File(path) => Some(LineLog::open(path)?),
-            LogChoice::Default => LineLog::open(DEFAULT_LOG)
+            LogChoice::File(path) => Some(LineLog::open(session.program, path)?),
+            LogChoice::Default => LineLog::open(session.program, DEFAULT_LOG)
                 .inspect_err(|error| {
                     let message = format!("{}; copying without a log", exit::describe(error));
                     streams::notice(&session.complaint(&message));

@@ -16,8 +16,18 @@ const BATCH_LEN: usize = 32 << 10;
 /// Batches that wait for a slow reader before the loop stops taking events.
 const QUEUE_BATCHES: usize = 4;
 
-/// Columns taken where the terminal does not tell.
-const DEFAULT_WIDTH: usize = 80;
+/// Columns and rows of a screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+}
+
+/// Taken where the terminal does not tell.
+const DEFAULT_SIZE: Size = Size {
+    columns: 80,
+    rows: 24,
+};
 
 /// Writes what a run has to say.
 #[derive(Debug)]
@@ -118,7 +128,7 @@ impl Output {
             return;
         }
         // The last column stays free: some terminals break the line when it is filled.
-        let line = make(terminal_width().saturating_sub(1));
+        let line = make(terminal_size().columns.saturating_sub(1));
         self.status = Status::Shown;
         // A terminal that is gone cannot be told so.
         let _ = io::stderr()
@@ -207,18 +217,20 @@ fn write_all(batches: &Receiver<Vec<u8>>) -> io::Result<()> {
     })
 }
 
-/// The columns of the terminal that stderr is.
+/// The size of the terminal that stderr is.
 #[cfg(target_os = "linux")]
-pub(crate) fn terminal_width() -> usize {
-    let size = rustix::termios::tcgetwinsize(io::stderr());
-    size.ok()
-        .map(|size| usize::from(size.ws_col))
-        .filter(|&columns| columns > 0)
-        .unwrap_or(DEFAULT_WIDTH)
+pub(crate) fn terminal_size() -> Size {
+    match rustix::termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
+            columns: size.ws_col.into(),
+            rows: size.ws_row.into(),
+        },
+        _ => DEFAULT_SIZE,
+    }
 }
 
-/// The columns of the terminal that stderr is.
+/// The size of the terminal that stderr is.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn terminal_width() -> usize {
-    DEFAULT_WIDTH
+pub(crate) fn terminal_size() -> Size {
+    DEFAULT_SIZE
 }

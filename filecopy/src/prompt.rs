@@ -13,8 +13,8 @@
 //!            └─────────┘
 //! ```
 //!
-//! `jobs`, `cancel N` and `help` are words where a source is asked for and while leaving, nowhere else; a file
-//! of such a name is typed as `./jobs`. Everything else is a name, byte for byte: there is no quoting, and
+//! `jobs`, `cancel N` and `help` are answered at any time, and the same question is asked again; a file of such a
+//! name is typed as `./jobs`. Everything else is a name, byte for byte: there is no quoting, and
 //! spaces at the ends of a line belong to it, as in the older program.
 //!
 //! Nothing here reads, prints or looks at files: whether a source exists is found out when a copy starts.
@@ -118,6 +118,10 @@ impl Prompt {
         if line == EXIT {
             self.state = State::Leaving;
             return Reply::Leave;
+        }
+        if let Some(reply) = command(line) {
+            self.state = State::NewName(source);
+            return reply;
         }
         if line.is_empty() {
             self.state = State::NewName(source);
@@ -249,16 +253,24 @@ mod tests {
             &Reply::Ask,
             NEW_NAME,
         );
+        check("jobs at the new name", &["a", "jobs"], &Reply::List, NEW_NAME);
+        check("help at the new name", &["a", "help"], &Reply::Help, NEW_NAME);
         check(
-            "jobs as a new name",
-            &["a", "jobs"],
-            &start("a", "jobs"),
+            "cancel at the new name",
+            &["a", "cancel 3"],
+            &Reply::Cancel(JobId(3)),
+            NEW_NAME,
+        );
+        check(
+            "the source is not forgotten",
+            &["a", "jobs", "b"],
+            &start("a", "b"),
             SOURCE,
         );
         check(
-            "help as a new name",
-            &["a", "help"],
-            &start("a", "help"),
+            "a copy called jobs",
+            &["a", "./jobs"],
+            &start("a", "./jobs"),
             SOURCE,
         );
         check("a file called jobs", &["./jobs"], &Reply::Ask, NEW_NAME);

@@ -31,7 +31,6 @@ pub fn sum(a: Tally, b: Tally) -> Tally {
         folders: a.folders + b.folders,
         cloned: a.cloned + b.cloned,
         kept: a.kept + b.kept,
-        kept: a.kept + b.kept,
         skipped: a.skipped + b.skipped,
         removed: a.removed + b.removed,
         failed: a.failed + b.failed,

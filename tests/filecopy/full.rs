@@ -197,7 +197,7 @@ fn a_full_disk_under_the_log_does_not_stop_a_copy() {
     let output = copy("b");
     output
         .succeeds()
-        .stderr_has("cannot write log.txt: no space left on device")
+        .stderr_has("filecopy: cannot write log.txt: no space left on device")
         .stderr_has("lost");
     assert_eq!(sandbox.read("b"), b"x");
     let text = here.read_text("log.txt");

@@ -271,7 +271,7 @@ fn a_log_asked_for_that_cannot_be_written_stops_the_run() {
         let output = filecopy(&sandbox).args(["--log", log, "a", "b"]).run();
         output
             .exits_with(1)
-            .stderr_is(format!("filecopy: open log '{log}': {reason}\n"));
+            .stderr_is(format!("filecopy: cannot open log '{log}': {reason}\n"));
         assert!(!sandbox.has("b"));
     }
 }
@@ -289,7 +289,7 @@ fn an_unwritable_folder_costs_the_log_and_a_warning_only() {
     let output = copy.args(["--quiet", "a", "../there/b"]).run();
     output
         .succeeds()
-        .stderr_is("filecopy: open log 'log.txt': permission denied; copying without a log\n");
+        .stderr_is("filecopy: cannot open log 'log.txt': permission denied; copying without a log\n");
     assert_eq!(sandbox.read("there/b"), b"x");
     assert_eq!(sandbox.list("here").len(), 1);
 }

@@ -30,8 +30,10 @@ impl Patterns {
         if self.0.is_empty() {
             return Ok(None);
         }
-        let mut builder = GitignoreBuilder::new("");
+        let mut builder = strict_builder();
         for pattern in &self.0 {
+            // Alone first: an error of all together would not say whose it is.
+            pattern.compile(&mut strict_builder())?;
             let added = builder.add_line(None, &pattern.line());
             added.map_err(|error| pattern.error(&error))?;
         }
@@ -41,6 +43,13 @@ impl Patterns {
             .map(Some)
             .map_err(|error| last.map_or(UsageError::NoSource, |last| last.error(&error)))
     }
+}
+
+/// A `.gitignore` passes over what is no pattern; who types one is told.
+fn strict_builder() -> GitignoreBuilder {
+    let mut builder = GitignoreBuilder::new("");
+    builder.allow_unclosed_class(false);
+    builder
 }
 
 impl Pattern {
@@ -59,10 +68,28 @@ impl Pattern {
         format!("{negate}{escape}{}", self.glob)
     }
 
+    fn compile(&self, builder: &mut GitignoreBuilder) -> Result<(), UsageError> {
+        let compiled = builder
+            .add_line(None, &self.line())
+            .and_then(|builder| builder.build());
+        let matcher = compiled.map_err(|error| self.error(&error))?;
+        if matcher.is_empty() || self.glob.trim_matches(['/', ' ', '\t']).is_empty() {
+            return Err(self.refused("it names nothing"));
+        }
+        Ok(())
+    }
+
     fn error(&self, error: &ignore::Error) -> UsageError {
+        match error {
+            ignore::Error::Glob { err, .. } => self.refused(err),
+            error => self.refused(&error.to_string()),
+        }
+    }
+
+    fn refused(&self, reason: &str) -> UsageError {
         UsageError::Pattern {
             pattern: self.glob.clone(),
-            reason: error.to_string(),
+            reason: reason.to_owned(),
         }
     }
 }
@@ -171,10 +198,18 @@ mod tests {
     #[test]
     fn none_and_wrong_ones() {
         assert!(patterns(&[]).matcher().unwrap().is_none());
-        let wrong = patterns(&["--exclude", "a{b"]).matcher();
-        assert!(
-            matches!(wrong, Err(UsageError::Pattern { ref pattern, .. }) if pattern == "a{b"),
-            "{wrong:?}"
-        );
+        for wrong in ["a{b", "[", "a[b", "[z-a]", "\\", "", "/", "//", "  "] {
+            for option in ["--exclude", "--include"] {
+                let refused = patterns(&["--exclude", "*.o", option, wrong]).matcher();
+                assert!(
+                    matches!(refused, Err(UsageError::Pattern { ref pattern, .. }) if pattern == wrong),
+                    "{option} {wrong:?}: {refused:?}"
+                );
+            }
+        }
+        for right in ["*", "/a", "a/", "[ab]", r"\[", "!", "#", "**", "**/a", "."] {
+            let taken = patterns(&["--exclude", right]).matcher();
+            assert!(taken.is_ok(), "{right:?}: {taken:?}");
+        }
     }
 }

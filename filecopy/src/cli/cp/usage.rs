@@ -3,6 +3,8 @@
 use std::fmt;
 use std::fmt::Write as _;
 
+use common::quote::visible;
+
 use super::flags::{SPECS, Value};
 
 /// A command line that `cp` cannot obey. The words are GNU's, so that they can be searched for.
@@ -14,10 +16,10 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// A mistake that the help text explains.
-    pub(super) fn of(message: impl Into<String>) -> Self {
+    /// A mistake that the help text explains. What was typed is part of the message, so it must not act on the terminal.
+    pub(super) fn of(message: impl AsRef<str>) -> Self {
         Self {
-            message: message.into(),
+            message: visible(message.as_ref()).into_owned(),
             hint: true,
         }
     }
