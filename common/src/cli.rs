@@ -6,9 +6,11 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, Resettable};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args, Command, Parser, ValueEnum};
 use clap_complete::Shell;
 
@@ -48,6 +50,18 @@ pub struct CommonArgs {
 /// The exit code to return from `main`, everything being printed already: 0 for `--help`, `--version`, `--completions`
 /// and `--man-page`, 2 for a wrong command line, 1 if stdout cannot be written (a broken pipe is no error).
 pub fn parse_from<T: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
+    parse_advised(args, |_| None)
+}
+
+/// As [`parse_from`], for a program that has something to say about options it does not have: `advise` is given the
+/// option, such as `-f` or `--force`, and what it gives is shown as a tip.
+///
+/// # Errors
+/// As [`parse_from`].
+pub fn parse_advised<T: Parser>(
+    args: impl IntoIterator<Item = OsString>,
+    advise: impl Fn(&str) -> Option<String>,
+) -> Result<T, ExitCode> {
     let args: Vec<OsString> = args.into_iter().collect();
     let mut command = T::command();
     match try_parse(&mut command, &args) {
@@ -55,11 +69,33 @@ pub fn parse_from<T: Parser>(args: impl IntoIterator<Item = OsString>) -> Result
         Ok(Parsed::Document(document)) => Err(print(&command, &document)),
         Err(error) => {
             // clap repeats a wrong argument as it is, and `*` in a hostile folder may give any.
-            let error = try_parse::<T>(&mut command, &harmless(&args))
+            let mut error = try_parse::<T>(&mut command, &harmless(&args))
                 .err()
                 .unwrap_or(error);
+            replace_tip(&mut error, advise);
             Err(explain(&command, &error.format(&mut command.clone())))
         }
+    }
+}
+
+/// Puts the program's tip in the place of clap's. clap's own, to pass the option as a value, is left out for negative numbers,
+/// which hardly anyone means as a name.
+fn replace_tip(error: &mut clap::Error, advise: impl Fn(&str) -> Option<String>) {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return;
+    };
+    if error.kind() != ErrorKind::UnknownArgument {
+        return;
+    }
+    let tip = advise(option);
+    let is_number = option.strip_prefix('-').is_some_and(|rest| rest.parse::<f64>().is_ok());
+    if tip.is_none() && !is_number {
+        return;
+    }
+    error.remove(ContextKind::Suggested);
+    error.remove(ContextKind::SuggestedArg);
+    if let Some(tip) = tip {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
 }
 
@@ -101,20 +137,69 @@ fn requested_document(command: &Command, matches: &ArgMatches) -> Option<String>
             &mut document,
         );
     } else if let Ok(Some(true)) = matches.try_get_one::<bool>("man_page") {
-        clap_mangen::Man::new(command.clone())
-            .render(&mut document)
-            .ok()?;
+        document = manual(command).ok()?.into_bytes();
     } else {
         return None;
     }
     Some(String::from_utf8_lossy(&document).into_owned())
 }
 
+/// The manual page. What stands at the end of the long help becomes sections of its own, each begun by a line such as
+/// `Exit status:`, its lines broken where they are.
+fn manual(command: &Command) -> io::Result<String> {
+    let mut page = Vec::new();
+    let options = command
+        .clone()
+        .after_help(Resettable::Reset)
+        .after_long_help(Resettable::Reset);
+    clap_mangen::Man::new(options).render(&mut page)?;
+    let mut page = String::from_utf8_lossy(&page).into_owned();
+    let Some(text) = command.get_after_long_help() else {
+        return Ok(page);
+    };
+    let at = page.find(".SH VERSION").unwrap_or(page.len());
+    page.insert_str(at, &sections(&text.to_string()));
+    Ok(page)
+}
+
+fn sections(text: &str) -> String {
+    let mut roff = String::new();
+    for line in text.lines() {
+        match line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
+            Some(heading) => {
+                roff.push_str(&format!(".fi\n.SH \"{}\"\n.nf\n", heading.to_uppercase()));
+            }
+            None => {
+                // The section is indented already.
+                roff.push_str(&verbatim(line.strip_prefix("  ").unwrap_or(line)));
+                roff.push('\n');
+            }
+        }
+    }
+    roff + ".fi\n"
+}
+
+/// Text that the formatter shows as it is.
+fn verbatim(line: &str) -> String {
+    // No line of it is a request.
+    let mut roff = String::from(if line.is_empty() { "" } else { "\\&" });
+    for c in line.chars() {
+        match c {
+            '\\' => roff.push_str("\\e"),
+            '-' => roff.push_str("\\-"),
+            '\'' => roff.push_str("\\(aq"),
+            '~' => roff.push_str("\\(ti"),
+            other => roff.push(other),
+        }
+    }
+    roff
+}
+
 /// Lets clap print its help to stdout or its error to stderr, in colours where they are wanted.
 fn explain(command: &Command, error: &clap::Error) -> ExitCode {
     match error.print() {
         _ if error.use_stderr() => ExitStatus::Usage.into(),
-        Err(failed) if failed.kind() != std::io::ErrorKind::BrokenPipe => {
+        Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => {
             cannot_print(command, &failed)
         }
         _ => ExitStatus::Success.into(),
@@ -128,7 +213,7 @@ fn print(command: &Command, document: &str) -> ExitCode {
     }
 }
 
-fn cannot_print(command: &Command, error: &std::io::Error) -> ExitCode {
+fn cannot_print(command: &Command, error: &io::Error) -> ExitCode {
     exit::report(command.get_name(), error);
     ExitStatus::Failed.into()
 }
@@ -248,6 +333,46 @@ mod tests {
             let text = error.render().ansi().to_string();
             assert!(text.contains(shown), "{name}: {text:?}");
         }
+    }
+
+    #[test]
+    fn tips_are_the_programs_own() {
+        let rows = [
+            ("clap's", "--nonsense", "use '-- --nonsense'", ""),
+            ("the program's", "--force", "tip: not here", "use '--"),
+            ("none for numbers", "-5", "unexpected argument '-5'", "tip:"),
+        ];
+        for (name, option, has, lacks) in rows {
+            let args = ["sample".into(), "x".into(), option.into()];
+            let mut error = try_parse::<Sample>(&mut Sample::command(), &args)
+                .err()
+                .expect(name);
+            replace_tip(&mut error, |option| {
+                (option == "--force").then(|| "not here".to_owned())
+            });
+            let text = error.render().to_string();
+            assert!(text.contains(has), "{name}: {text}");
+            assert!(lacks.is_empty() || !text.contains(lacks), "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_long_help_becomes_sections() {
+        let command = Sample::command().after_long_help(
+            "Exit status:\n  0  done\n  1  failed\n\nExamples:\n  .sample -x '~'\n    and on",
+        );
+        let page = manual(&command).expect("written to memory");
+        let expected = [
+            ".fi\n.SH \"EXIT STATUS\"\n.nf",
+            r"\&0  done",
+            r"\&1  failed",
+            "\n.fi\n.SH \"EXAMPLES\"\n.nf",
+            r"\&.sample \-x \(aq\(ti\(aq",
+            r"\&  and on",
+            ".fi\n.SH VERSION",
+        ];
+        assert!(page.contains(&expected.join("\n")), "{page}");
+        assert!(!page.contains("EXTRA"), "{page}");
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl Writer {
         self.lost += count_lines(&self.pending[self.written..]);
         if self.lost > 0 {
             let lines = if self.lost == 1 { "line" } else { "lines" };
-            self.complain(&format!("{} {lines} of the log {} lost", self.lost, self.name()));
+            self.complain(&format!("{}: {} {lines} lost", self.name(), self.lost));
         }
         self.lost
     }

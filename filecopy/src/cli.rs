@@ -36,7 +36,7 @@ pub(crate) fn parse(arguments: Vec<OsString>, clock: Clock) -> Result<Command, E
     if let Some(arguments) = cp::arguments(&arguments) {
         return Ok(Command::Cp(arguments.to_vec()));
     }
-    let args: Args = common::cli::parse_from(arguments)?;
+    let args: Args = common::cli::parse_advised(arguments, advice)?;
     let person = if stdin().is_terminal() && stderr().is_terminal() {
         Person::Present
     } else {
@@ -48,6 +48,36 @@ pub(crate) fn parse(arguments: Vec<OsString>, clock: Clock) -> Result<Command, E
         ExitStatus::Usage.into()
     })
 }
+
+/// What is said about an option that is cp's alone.
+fn advice(option: &str) -> Option<String> {
+    let name = option.split_once('=').map_or(option, |(name, _)| name);
+    OF_CP
+        .contains(&name)
+        .then(|| format!("{name} is an option of 'filecopy cp', which takes all those of GNU cp"))
+}
+
+const OF_CP: [&str; 19] = [
+    "-f",
+    "--force",
+    "-i",
+    "--interactive",
+    "-H",
+    "-l",
+    "--link",
+    "-s",
+    "--symbolic-link",
+    "-S",
+    "--suffix",
+    "-Z",
+    "--context",
+    "--attributes-only",
+    "--copy-contents",
+    "--parents",
+    "--preserve",
+    "--remove-destination",
+    "--strip-trailing-slashes",
+];
 
 /// Whether there is someone to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

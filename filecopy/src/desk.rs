@@ -55,6 +55,15 @@ pub(crate) enum StartError {
     /// The log asked for cannot be written.
     #[error(transparent)]
     Log(#[from] OpenLogError),
+    /// The log asked for is what is to be copied.
+    #[error(
+        "cannot copy {}: it is the log of this run; choose another with --log",
+        common::quote::always(path)
+    )]
+    LogIsSource {
+        /// By the name of the source.
+        path: PathBuf,
+    },
     /// The system refused what catching signals needs.
     #[error("catch signals")]
     Signals(#[source] std::io::Error),

@@ -422,18 +422,42 @@ mod tests {
         };
         let (complete, failed) = (finished(Outcome::Complete), finished(Outcome::Failed(1)));
         let rows = [
-            ("dry start", event(&dry, TIME, &Event::Started(job())), true, false),
+            (
+                "dry start",
+                event(&dry, TIME, &Event::Started(job())),
+                true,
+                false,
+            ),
             ("dry entry", event(&dry, TIME, &entry), true, false),
             ("dry end", event(&dry, TIME, &complete), true, false),
-            ("dry summary", summary(&dry, TIME, TALLY, ExitStatus::Success), true, false),
+            (
+                "dry summary",
+                summary(&dry, TIME, TALLY, ExitStatus::Success),
+                true,
+                false,
+            ),
             ("verified", event(&checked, TIME, &complete), false, true),
             ("not verified", event(&checked, TIME, &failed), false, false),
-            ("all verified", summary(&checked, TIME, TALLY, ExitStatus::Success), false, true),
-            ("not all", summary(&checked, TIME, TALLY, ExitStatus::Failed), false, false),
+            (
+                "all verified",
+                summary(&checked, TIME, TALLY, ExitStatus::Success),
+                false,
+                true,
+            ),
+            (
+                "not all",
+                summary(&checked, TIME, TALLY, ExitStatus::Failed),
+                false,
+                false,
+            ),
         ];
         for (name, line, is_dry, is_verified) in rows {
             assert_eq!(line.contains(r#""dry_run":true"#), is_dry, "{name}: {line}");
-            assert_eq!(line.contains(r#""verified":true"#), is_verified, "{name}: {line}");
+            assert_eq!(
+                line.contains(r#""verified":true"#),
+                is_verified,
+                "{name}: {line}"
+            );
         }
     }
 

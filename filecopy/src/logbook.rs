@@ -2,6 +2,7 @@
 //!
 //! However a run ends, dropping the logbook writes the end lines that are missing and waits until everything is in the file.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::clock::Clock;
@@ -12,7 +13,9 @@ use common::streams;
 use crate::config::Mode;
 use crate::job::Event;
 use crate::journal::{Journal, StoppedBy};
+use crate::roots::End;
 use crate::session::{DEFAULT_LOG, LogChoice, Session};
+use crate::sys::{Dir, Links};
 
 /// Writes starts and ends down.
 #[derive(Debug)]
@@ -47,6 +50,31 @@ impl Logbook {
             journal: Journal::new(session.options.detail),
             log,
             clock: session.clock,
+        })
+    }
+
+    /// The source that the log asked for by name would be written into, under whatever name it is given.
+    pub(crate) fn source_as_log<'a>(
+        session: &Session,
+        sources: &'a [PathBuf],
+    ) -> Option<&'a PathBuf> {
+        let LogChoice::File(log) = &session.log else {
+            return None;
+        };
+        let stat = |path: &Path, links| {
+            let end = End::of(path);
+            Dir::open(&end.folder)
+                .and_then(|folder| folder.stat(&end.name, links))
+                .map(|stat| stat.id)
+        };
+        let log_id = stat(log, Links::Follow);
+        sources.iter().find(|source| match &log_id {
+            Ok(id) => {
+                let links = End::of(source).links(&session.options);
+                stat(source, links).is_ok_and(|source| source == *id)
+            }
+            // Not there yet: the log would be made, and be the source.
+            Err(_) => *source == log,
         })
     }
 

@@ -24,6 +24,7 @@ use crate::desk::{self, Desk, SHOW_AFTER, SHOW_EVERY, StartError};
 use crate::error::Error;
 use crate::job::{Event, JobId, Outcome, Tally};
 use crate::journal::StoppedBy;
+use crate::logbook::Logbook;
 use crate::output::Output;
 use crate::progress::{Meter, Totals};
 use crate::queue::{Entry, Queue};
@@ -38,7 +39,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Copies what is requested and tells how it went.
 pub fn run(session: &Session, request: &Request) -> ExitStatus {
-    match Run::begin(session) {
+    match Run::begin(session, request) {
         Ok(mut run) => {
             run.plan(request);
             run.confirm_removal();
@@ -76,7 +77,10 @@ struct Shown {
 }
 
 impl<'a> Run<'a> {
-    fn begin(session: &'a Session) -> Result<Self, StartError> {
+    fn begin(session: &'a Session, request: &Request) -> Result<Self, StartError> {
+        if let Some(path) = Logbook::source_as_log(session, &request.sources) {
+            return Err(StartError::LogIsSource { path: path.clone() });
+        }
         let has_progress = session.volume != Volume::Quiet && session.form == Form::Text;
         Ok(Self {
             session,
@@ -214,12 +218,11 @@ impl<'a> Run<'a> {
     fn event(&mut self, event: &Event) {
         self.desk.note(event);
         if self.session.form == Form::Json {
-            self.output
-                .answer(&json::event(
-                    &self.session.options,
-                    self.session.clock.elapsed(),
-                    event,
-                ));
+            self.output.answer(&json::event(
+                &self.session.options,
+                self.session.clock.elapsed(),
+                event,
+            ));
         }
         match event {
             Event::Started(_) => {}

@@ -1,8 +1,8 @@
 //! Decisions over facts gathered once: what an existing destination means, and which way a file's bytes
 //! take. Pure: no file is touched here.
 
-use crate::config::{Existing, NewMode, Options, Sparse, Special};
-use crate::sys::{Kind, Stat, Time};
+use crate::config::{Existing, Follow, NewMode, Options, Sparse, Special};
+use crate::sys::{Kind, Links, Stat, Time};
 
 /// From here on a file's storage is reserved first (it removes 40 % of the time on ext4), and a new file gets its name only when
 /// it is whole. Below, one read and one write do it all. Bytes.
@@ -99,6 +99,15 @@ pub(crate) fn new_mode(source: &Stat, options: &Options, umask: u32) -> u32 {
         }
     };
     wanted & !umask
+}
+
+/// Whether links inside a tree are followed.
+pub(crate) fn links_below(options: &Options) -> Links {
+    if options.follow == Follow::Always {
+        Links::Follow
+    } else {
+        Links::Keep
+    }
 }
 
 /// The way a regular file's bytes take.

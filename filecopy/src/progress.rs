@@ -216,9 +216,10 @@ impl Meter {
 
     /// Bytes, unless there are none: not in all, or, as long as that is unknown, not yet though entries are done.
     fn unit(&self) -> Unit {
-        let is_empty = self
-            .totals
-            .map_or(entries(&self.tally) > 0, |totals| totals.bytes == 0 && totals.files > 0);
+        let is_empty = self.totals.map_or_else(
+            || entries(&self.tally) > 0,
+            |totals| totals.bytes == 0 && totals.files > 0,
+        );
         if is_empty && self.tally.bytes == 0 {
             Unit::Entries
         } else {
@@ -469,7 +470,14 @@ mod tests {
         // Totals, what was done in one second, percent, seconds left, the line.
         type Row = (&'static str, (u64, u64), (u64, u64), u64, u64, &'static str);
         let rows: [Row; 4] = [
-            ("one file", (100, 1), (20, 0), 20, 4, "20%  20 B of 100 B  20 B/s  0:04 left"),
+            (
+                "one file",
+                (100, 1),
+                (20, 0),
+                20,
+                4,
+                "20%  20 B of 100 B  20 B/s  0:04 left",
+            ),
             (
                 "bytes alone count where there are any",
                 (100, 1000),
@@ -486,7 +494,14 @@ mod tests {
                 5,
                 "16%  5000 of 30000 files  0:05 left",
             ),
-            ("a single empty file", (0, 1), (0, 1), 99, 0, "99%  1 of 1 file  0:00 left"),
+            (
+                "a single empty file",
+                (0, 1),
+                (0, 1),
+                99,
+                0,
+                "99%  1 of 1 file  0:00 left",
+            ),
         ];
         for (name, totals, (bytes, files), share, left, line) in rows {
             let meter = meter(Some(totals), &[(0, 0, 0), (1, bytes, files)]);
@@ -495,7 +510,11 @@ mod tests {
             assert_eq!(meter.line("", Path::new(""), 80), line, "{name}");
         }
         let unknown = meter(None, &[(0, 0, 0), (1, 0, 5)]);
-        assert_eq!(unknown.line("", Path::new(""), 80), "5 files", "no bytes yet");
+        assert_eq!(
+            unknown.line("", Path::new(""), 80),
+            "5 files",
+            "no bytes yet"
+        );
     }
 
     #[test]

@@ -253,8 +253,18 @@ mod tests {
             &Reply::Ask,
             NEW_NAME,
         );
-        check("jobs at the new name", &["a", "jobs"], &Reply::List, NEW_NAME);
-        check("help at the new name", &["a", "help"], &Reply::Help, NEW_NAME);
+        check(
+            "jobs at the new name",
+            &["a", "jobs"],
+            &Reply::List,
+            NEW_NAME,
+        );
+        check(
+            "help at the new name",
+            &["a", "help"],
+            &Reply::Help,
+            NEW_NAME,
+        );
         check(
             "cancel at the new name",
             &["a", "cancel 3"],

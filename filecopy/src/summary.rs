@@ -78,7 +78,10 @@ fn copied(tally: Tally, time: Duration, verify: Verify) -> String {
     let mut line = match (tally.kept, bytes) {
         (0, _) => format!("{} copied in ", amount(tally)),
         (_, 0) => format!("{} in place already, in ", amount(tally)),
-        _ => format!("{} copied, {kept} kept, in ", amount(Tally { bytes, ..tally })),
+        _ => format!(
+            "{} copied, {kept} kept, in ",
+            amount(Tally { bytes, ..tally })
+        ),
     };
     line.push_str(&shown_time(time));
     if bytes > 0 && time >= RATE_AFTER {

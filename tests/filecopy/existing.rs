@@ -296,8 +296,9 @@ fn a_dry_run_tells_what_would_be_done_and_does_nothing() {
     let output = copies(&sandbox, &["--dry-run", "--delete", "-T", "src", "dst"]);
     output
         .stdout_has("'src/file' -> 'dst/file'")
-        .stdout_has("removed 'dst/extra'")
-        .stdout_has("removed 'dst/tree'");
+        .stdout_has("to remove 'dst/extra'")
+        .stdout_has("to remove 'dst/tree'")
+        .lacks("removed");
     copies(&sandbox, &["--dry-run", "--quiet", "src", "new"]).is_silent();
 }
 

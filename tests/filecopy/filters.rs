@@ -199,6 +199,21 @@ fn gitignore_files_are_obeyed_where_they_lie_and_only_when_asked_for() {
 }
 
 #[test]
+fn what_is_no_pattern_is_a_wrong_command_line() {
+    let sandbox = Sandbox::new();
+    sandbox.file("src/a", "x");
+    for option in ["--exclude", "--include"] {
+        for pattern in ["", "[", "a[b", "{a", "/"] {
+            filecopy(&sandbox, &[option, pattern, "src", "dst"])
+                .run()
+                .exits_with(2)
+                .stderr_has(&format!("filecopy: '{pattern}' is not a pattern: "));
+            assert!(!sandbox.has("dst"), "{option} {pattern:?}");
+        }
+    }
+}
+
+#[test]
 fn excluded_entries_are_not_even_looked_at() {
     let sandbox = Sandbox::new();
     sandbox.file("src/a", "x").file("src/closed/secret", "x");

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::held::{BIG, ENDLESS, SOME, filecopy, paused, slow, wait_written};
 
 /// The numbers that every report of a tally has.
-const NUMBERS: [&str; 7] = [
-    "bytes", "files", "folders", "cloned", "skipped", "removed", "failed",
+const NUMBERS: [&str; 8] = [
+    "bytes", "files", "folders", "cloned", "kept", "skipped", "removed", "failed",
 ];
 
 /// All lines, each of which must be an object with a name and a time that does not go back.
@@ -42,7 +42,7 @@ fn names(events: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-fn numbers(event: &Value) -> [u64; 7] {
+fn numbers(event: &Value) -> [u64; 8] {
     NUMBERS.map(|name| {
         event[name]
             .as_u64()
@@ -68,7 +68,7 @@ fn a_copy_is_started_finished_and_summed_up() {
     let events = events(&output);
     let tally = |event, outcome| {
         let mut event = json!({"event": event, "outcome": outcome});
-        for (name, number) in NUMBERS.into_iter().zip([3, 1, 0, 0, 0, 0, 0]) {
+        for (name, number) in NUMBERS.into_iter().zip([3, 1, 0, 0, 0, 0, 0, 0]) {
             event[name] = json!(number);
         }
         event
@@ -113,7 +113,7 @@ fn several_sources_are_jobs_of_their_own() {
         (Some("b"), Some("to/b"))
     );
     assert_eq!(events[7]["outcome"], "failed");
-    assert_eq!(numbers(&events[7]), [7, 2, 1, 0, 0, 0, 1]);
+    assert_eq!(numbers(&events[7]), [7, 2, 1, 0, 0, 0, 0, 1]);
 }
 
 #[test]
@@ -173,7 +173,25 @@ fn a_dry_run_tells_entries_and_writes_nothing() {
         .collect();
     actions.sort_unstable();
     assert_eq!(actions, ["copied", "entered", "removed"]);
+    assert!(
+        events.iter().all(|event| event["dry_run"] == true),
+        "nothing sounds as if it were done: {output}"
+    );
     assert_eq!(sandbox.list("copy").len(), 1);
+}
+
+#[test]
+fn a_verified_copy_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a", "123");
+    let output = filecopy(&sandbox)
+        .args(["--json", "--verify", "a", "b"])
+        .run();
+    output.succeeds();
+    let events = events(&output);
+    assert_eq!(names(&events), ["started", "finished", "summary"]);
+    assert_eq!(events[1]["verified"], true, "{output}");
+    assert_eq!(events[2]["verified"], true, "{output}");
 }
 
 #[test]

@@ -277,6 +277,56 @@ fn a_log_asked_for_that_cannot_be_written_stops_the_run() {
 }
 
 #[test]
+fn a_log_that_is_a_source_is_refused_before_anything_is_written() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("s", "not a log")
+        .file("other", "x")
+        .hard_link("s", "twin")
+        .symlink("s", "link")
+        .dir("d");
+    // The log, the sources, the one that it is.
+    let rows: [(&str, &[&str], &str); 5] = [
+        ("s", &["s"], "s"),
+        ("./s", &["other", "s"], "s"),
+        ("twin", &["s"], "s"),
+        ("link", &["s"], "s"),
+        ("new", &["new"], "new"),
+    ];
+    for (name, sources, source) in rows {
+        let output = filecopy(&sandbox)
+            .args(["--log", name])
+            .args(sources)
+            .arg("d")
+            .run();
+        output.exits_with(1).stderr_is_one_line().stderr_has(&format!(
+            "filecopy: cannot copy '{source}': it is the log of this run; choose another with --log"
+        ));
+        assert_eq!(sandbox.read_text("s"), "not a log");
+        assert!(sandbox.list("d").is_empty());
+        assert!(!sandbox.has("new"));
+    }
+    // The link itself is copied, and is not the log.
+    filecopy(&sandbox)
+        .args(["--log", "s", "link", "d"])
+        .run()
+        .succeeds();
+}
+
+#[test]
+fn a_log_that_is_a_pipe_nobody_reads_is_refused_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a", "x").fifo("pipe");
+    filecopy(&sandbox)
+        .args(["--log", "pipe", "a", "b"])
+        .run()
+        .exits_with(1)
+        .stderr_is_one_line()
+        .stderr_has("filecopy: cannot open log 'pipe': ");
+    assert!(!sandbox.has("b"));
+}
+
+#[test]
 fn an_unwritable_folder_costs_the_log_and_a_warning_only() {
     let sandbox = Sandbox::new();
     sandbox.file("here/a", "x").dir("there");

@@ -12,6 +12,7 @@ mod faults;
 mod filters;
 mod full;
 mod held;
+mod help;
 mod inside;
 mod json;
 mod kinds;

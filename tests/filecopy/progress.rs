@@ -67,6 +67,67 @@ fn it_comes_after_half_a_second_never_goes_back_and_goes_away() {
     );
 }
 
+/// A size as it is shown, in bytes.
+fn bytes(number: &str, unit: &str) -> f64 {
+    let scale = match unit {
+        "B" => 1.0,
+        "KiB" => 1024.0,
+        "MiB" => 1024.0 * 1024.0,
+        other => panic!("unit {other}"),
+    };
+    number.parse::<f64>().expect("a number") * scale
+}
+
+#[test]
+fn share_and_remaining_time_agree_with_the_bytes_and_the_limit() {
+    let sandbox = Sandbox::new();
+    sandbox.file("big", vec![1; 3 << 20]);
+    let mut pty = slow(&sandbox, "1MB")
+        .args(["big", "copy"])
+        .in_terminal(COLUMNS, ROWS);
+    assert!(pty.wait(SOON).success());
+    let lines = drawn(&pty);
+    assert!(lines.len() >= 5, "{lines:#?}");
+    for line in &lines {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [share, done, done_unit, "of", whole, whole_unit, _, _, left, "left", "big"] = words[..]
+        else {
+            panic!("the first line as the last: {line}")
+        };
+        let (done, whole) = (bytes(done, done_unit), bytes(whole, whole_unit));
+        let share: f64 = share.trim_end_matches('%').parse().expect("a share");
+        assert!(
+            (share - done * 100.0 / whole).abs() <= 2.5,
+            "of what is shown: {line}"
+        );
+        let left: f64 = left.trim_start_matches("0:").parse().expect("seconds");
+        let expected = (whole - done) / f64::from(1 << 20);
+        assert!((left - expected).abs() <= 1.3, "{expected} s left: {line}");
+    }
+    assert!(
+        pty.screen().contains("1 file, 3.0 MiB copied in "),
+        "{}",
+        pty.screen()
+    );
+}
+
+#[test]
+fn the_summary_tells_of_a_rate_and_of_verification_only_what_is_so() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a", vec![1; 100_000]);
+    filecopy(&sandbox)
+        .args(["a", "b"])
+        .run()
+        .succeeds()
+        .lacks("/s)")
+        .lacks("verified");
+    filecopy(&sandbox)
+        .args(["--verify", "a", "c"])
+        .run()
+        .succeeds()
+        .stderr_has(", verified");
+}
+
 #[test]
 fn a_quick_copy_shows_none() {
     let sandbox = Sandbox::new();
@@ -206,6 +267,25 @@ fn verbose_lines_and_progress_share_the_screen() {
         6,
         "four files, their folder, the summary\n{screen}"
     );
+    let last = screen.lines().last().unwrap_or_default();
+    assert!(last.starts_with("4 files in 1 folder"), "{screen}");
+}
+
+#[test]
+fn the_summary_is_the_last_line_however_quick_the_copy() {
+    for _ in 0..10 {
+        let sandbox = Sandbox::new();
+        for number in 0..7 {
+            sandbox.file(format!("tree/{number}"), "x");
+        }
+        let mut pty = filecopy(&sandbox)
+            .args(["--verbose", "tree", "copy"])
+            .in_terminal(COLUMNS, ROWS);
+        assert!(pty.wait(SOON).success());
+        let screen = pty.screen();
+        let last = screen.lines().last().unwrap_or_default();
+        assert!(last.starts_with("7 files in 1 folder"), "{screen}");
+    }
 }
 
 #[test]

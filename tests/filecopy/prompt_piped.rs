@@ -40,7 +40,6 @@ fn pairs_of_lines_are_copied_and_the_prompt_is_not_shown() {
 fn the_session_ends_at_exit_and_at_the_end_of_the_input() {
     // What is fed, the exit code, whether `b` is there after.
     let rows = [
-        ("", 0, false),
         ("exit\n", 0, false),
         ("exit", 0, false),
         ("\n\n\nexit\n", 0, false),
@@ -132,14 +131,23 @@ fn names_are_taken_as_they_are_typed() {
 }
 
 #[test]
-fn words_of_the_prompt_are_names_behind_a_dot_and_as_new_names() {
+fn an_input_that_ends_before_a_line_is_a_wrong_command_line() {
+    let sandbox = Sandbox::new();
+    told(&sandbox, "")
+        .exits_with(2)
+        .stdout_is("")
+        .stderr_is("filecopy: no names given; see filecopy --help\n");
+}
+
+#[test]
+fn words_of_the_prompt_are_names_behind_a_dot() {
     let sandbox = Sandbox::new();
     for word in ["jobs", "help", "exit", "cancel 1"] {
         sandbox.file(word, word);
     }
     told(
         &sandbox,
-        "./jobs\na\n./help\nhelp too\n./exit\nb\n./cancel 1\njobs too\n",
+        "./jobs\na\n./help\n./help too\n./exit\nb\n./cancel 1\njobs too\na\n./help\n",
     )
     .succeeds();
     for (copy, word) in [
@@ -147,9 +155,24 @@ fn words_of_the_prompt_are_names_behind_a_dot_and_as_new_names() {
         ("help too", "help"),
         ("b", "exit"),
         ("jobs too", "cancel 1"),
+        ("help", "jobs"),
     ] {
         assert_holds(&sandbox, copy, Some(word.as_bytes()));
     }
+}
+
+#[test]
+fn words_of_the_prompt_are_answered_before_a_new_name_too() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a", "x");
+    let output = told(&sandbox, "a\njobs\nhelp\ncancel 9\nb\n");
+    output
+        .succeeds()
+        .stdout_has("no copy runs\n")
+        .stdout_has("Names are taken literally")
+        .stderr_has("there is no copy 9");
+    assert_holds(&sandbox, "b", Some(b"x"));
+    assert_eq!(sandbox.list(".").len(), 3, "a, b and the log");
 }
 
 #[test]

@@ -364,6 +364,27 @@ fn errors_are_told_and_the_prompt_goes_on() {
 }
 
 #[test]
+fn words_are_answered_and_the_same_question_asked_again() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a", "x");
+    let mut pty = session(filecopy(&sandbox));
+    pty.send_line("a");
+    wait_typed(&pty, "new name:");
+    pty.send_line("jobs");
+    pty.wait_text("no copy runs", SOON);
+    wait_typed(&pty, "new name:");
+    pty.send_line("help");
+    pty.wait_text("no quotes", SOON);
+    wait_typed(&pty, "new name:");
+    pty.send_line("b");
+    pty.wait_text("[1] b: 1 file, 1 B copied", SOON);
+    wait_typed(&pty, "source file:");
+    pty.send_line("exit");
+    assert_eq!(code(pty), Some(0));
+    assert_holds(&sandbox, "b", Some(b"x"));
+}
+
+#[test]
 fn more_copies_than_rows_are_counted() {
     let sandbox = Sandbox::new();
     sandbox.file("big", vec![1; BIG]);
@@ -371,9 +392,9 @@ fn more_copies_than_rows_are_counted() {
     for number in 0..14 {
         pty.send_line("big").send_line(&format!("copy-{number}"));
     }
-    pty.wait_for("ten rows", SOON, |screen| {
+    pty.wait_for("a third of the screen", SOON, |screen| {
         let rows = below(screen);
-        rows.len() == 10 && rows[9].contains("and 5 more")
+        rows.len() == usize::from(ROWS) / 3 && rows[7].contains("and 7 more")
     });
     pty.send(keys::CTRL_C);
     assert_eq!(code(pty), Some(130));

@@ -75,7 +75,7 @@ fn a_full_disk_is_told_once_and_whole_lines_follow_when_there_is_room() {
     );
     assert_eq!(run.reports.len(), 1, "{:?}", run.reports);
     assert!(
-        run.reports[0].starts_with("cannot write "),
+        run.reports[0].starts_with("probe: cannot write "),
         "{:?}",
         run.reports
     );

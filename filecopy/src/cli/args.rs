@@ -18,8 +18,8 @@ use super::values::{self, Unkept, When};
     version,
     args_override_self = true,
     override_usage = "filecopy [OPTIONS] SRC... DST\n       filecopy [OPTIONS]",
-    after_help = EXAMPLES,
-    after_long_help = EXAMPLES,
+    after_help = MORE,
+    after_long_help = LONG,
 )]
 #[expect(
     clippy::struct_excessive_bools,
@@ -95,10 +95,14 @@ pub(super) struct Args {
     pub(super) dry_run: bool,
 
     /// Read every copy back from the disk and compare it (BLAKE3)
+    ///
+    /// The summary then says 'verified', unless something failed
     #[arg(long, help_heading = SAFETY)]
     pub(super) verify: bool,
 
     /// Keep what an interrupted copy has, and take it up again
+    ///
+    /// What is there already counts only if its checksum is right. Give the same command again to go on; see Files
     #[arg(long, help_heading = SAFETY)]
     pub(super) resume: bool,
 
@@ -115,6 +119,8 @@ pub(super) struct Args {
     pub(super) jobs: Option<NonZeroUsize>,
 
     /// Unit in which a copy is counted, throttled and resumed
+    ///
+    /// 10KB is 10,240 bytes
     #[arg(long, value_name = "SIZE", default_value = "10KB", value_parser = values::chunk_len, help_heading = SPEED)]
     pub(super) chunk_size: NonZeroUsize,
 
@@ -145,6 +151,8 @@ pub(super) struct Args {
     pub(super) no_log: bool,
 
     /// Tell what happens on stdout, one JSON object a line
+    ///
+    /// What the objects hold is told below
     #[arg(long, conflicts_with = "quiet", help_heading = REPORT)]
     pub(super) json: bool,
 
@@ -156,9 +164,11 @@ pub(super) struct Args {
     #[arg(short, long, help_heading = REPORT)]
     pub(super) verbose: bool,
 
-    /// As in cp, and not needed: folders are always copied whole, with everything that belongs to them
+    /// Accepted, as are -a -R -p -P -d: it is the default
+    ///
+    /// Folders are always copied whole, with everything that belongs to them
     #[arg(
-        short = 'r', long = "recursive", visible_short_aliases = ['R', 'a'], short_aliases = ['p', 'P', 'd'],
+        short = 'r', long = "recursive", short_aliases = ['a', 'R', 'p', 'P', 'd'],
         aliases = ["archive", "no-dereference"], help_heading = WHAT, display_order = 1000
     )]
     pub(super) _as_cp: bool,
@@ -173,15 +183,67 @@ const SAFETY: &str = "Safety";
 const SPEED: &str = "Speed";
 const REPORT: &str = "Reports";
 
-const EXAMPLES: &str = "\
+const MORE: &str = "Examples, files, exit status: filecopy --help, or filecopy --man-page";
+
+/// Headings stand alone at the margin: the manual page makes sections of them.
+const LONG: &str = "\
 Examples:
-  filecopy film.mkv /media/usb/          copy a file into a folder
-  filecopy photos photos-2026            copy a folder, whole or not at all
+  filecopy film.mkv /media/usb/
+      copy a file into a folder
+  filecopy photos photos-2026
+      copy a folder with all that is in it
   filecopy -T --update --delete src mirror
-                                         make mirror like src, asking before anything is removed
+      make mirror like src, asking before anything is removed
   filecopy --dry-run --exclude '*.o' src dst
-                                         show what would be copied
+      show what would be copied
   filecopy --resume --bwlimit 20MB big.img /mnt/nas/
-                                         go on where an interrupted copy ended
-  filecopy                               ask for names, copy while you type
-  filecopy cp -a src dst                 be cp, with GNU cp's own options (a file called cp: ./cp)";
+      go on where an interrupted copy ended
+  filecopy
+      ask for names, copy while you type
+  filecopy cp -a src dst
+      be cp, with GNU cp's own options (a file called cp is named ./cp)
+
+How files are replaced:
+  A new file is written beside the old one and takes its name when it is
+  whole: there is the old file or the new one, never a piece of one. So the
+  folder must be writable, other names (hard links) of the old file keep the
+  old content, and what something is mounted on cannot be replaced.
+  'filecopy cp' writes into the existing file instead, as cp does.
+
+Sizes:
+  K, KB and KiB are all 1,024 bytes, and so on for M, G and T: 10KB is
+  10,240 bytes, 20MB is 20,971,520.
+
+Files:
+  log.txt
+      In the current folder; each copy adds two lines, with the seconds since
+      the program started:
+        0.52<TAB>Start copying SRC to DEST
+        3.07<TAB>DEST is copied completely
+      or, as the second, DEST failed: REASON.
+  .filecopy-....part, .filecopy-....map
+      Beside the file to be, what an interrupted --resume has copied and the
+      checksums of it. The same command goes on from there and removes them.
+
+JSON:
+  With --json each line is an object with 'event' and 'time' (seconds):
+    started   job, source, destination
+    entry     job, action, source, destination, size
+              (with --verbose or --dry-run)
+    progress  NUMBERS, total_bytes, total_files, percent, bytes_per_sec,
+              remaining_secs (null until known; at most five lines a second)
+    notice    job, message
+    failed    job, message
+    finished  job, outcome, source, destination, NUMBERS
+    summary   outcome, NUMBERS
+  NUMBERS are bytes, files, folders, cloned, kept, skipped, removed, failed;
+  outcome is complete, failed or cancelled. 'dry_run' and 'verified' are true
+  where they apply, else absent. A name that is not UTF-8 is given in
+  hexadecimal as well, as source_bytes or destination_bytes.
+
+Exit status:
+  0    everything was copied
+  1    something was not; each failure was told
+  2    wrong command line; nothing was done
+  130  interrupted (Ctrl-C, SIGTERM, SIGHUP); what was unfinished is removed,
+       or kept for --resume";

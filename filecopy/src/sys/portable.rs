@@ -56,7 +56,7 @@ impl Node for File {
         self.metadata()
     }
 
-    fn with_file<T>(&self, use_file: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+    fn with_file<T>(&self, use_file: impl FnOnce(&Self) -> io::Result<T>) -> io::Result<T> {
         use_file(self)
     }
 }

@@ -7,9 +7,10 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::{Follow, Mounts, Options};
+use crate::config::{Mounts, Options};
 use crate::filter;
 use crate::job::Progress;
+use crate::plan;
 use crate::sys::{self, Dir, FileId, Kind, Links, ListBuffer, Stat};
 
 /// How much a measurement may take. A tree that needs more has no total, because memory and descriptors must not follow the tree.
@@ -116,11 +117,7 @@ struct Found {
 
 impl<'a> Walk<'a> {
     fn new(options: &'a Options, root: Dir) -> Self {
-        let links = if options.follow == Follow::Always {
-            Links::Follow
-        } else {
-            Links::Keep
-        };
+        let links = plan::links_below(options);
         let root = Found {
             around: Arc::new(root),
             name: ".".into(),

@@ -8,12 +8,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{Follow, Mounts};
+use crate::config::Mounts;
 use crate::copy::{is_backup, is_temporary};
 use crate::error::{Doing, Error};
 use crate::filter;
 use crate::job::Action;
 use crate::place::{Folder, Pair, Place, Spot};
+use crate::plan;
 use crate::run::Run;
 use crate::sys::{self, Dir, FileId, Kind, Links, ListBuffer};
 
@@ -267,11 +268,7 @@ pub(crate) fn count(run: &Run<'_>, top: Place, roots: &Arc<Pair>) -> (u64, Vec<P
 
 /// Both sides of a folder, by its names from the roots.
 fn open_again(run: &Run<'_>, place: &Place, roots: &Arc<Pair>) -> io::Result<Arc<Pair>> {
-    let links = if run.options.follow == Follow::Always {
-        Links::Follow
-    } else {
-        Links::Keep
-    };
+    let links = plan::links_below(run.options);
     let Some(source) = place.reopen(&roots.source, links)? else {
         return Ok(Arc::clone(roots));
     };
@@ -294,7 +291,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::config::{Filter, Options};
+    use crate::config::{Filter, Follow, Options};
     use crate::engine::Engine;
     use crate::job::{Job, JobId};
 

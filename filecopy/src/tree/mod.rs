@@ -20,12 +20,13 @@ use std::sync::{Arc, PoisonError};
 
 use rayon::Scope;
 
-use crate::config::{Extraneous, Follow, Mounts, Special};
+use crate::config::{Extraneous, Mounts, Special};
 use crate::copy::{self, Made, attrs};
 use crate::error::{Doing, Error};
 use crate::filter::{self, MAX_PATTERNS_LEN, Patterns};
 use crate::job::Action;
 use crate::place::{Folder, Pair, Place, Spot};
+use crate::plan;
 use crate::run::Run;
 use crate::sys::{self, Dir, Kind, Links, ListBuffer, Stat};
 
@@ -106,11 +107,7 @@ fn enter<'scope>(
 }
 
 fn open(run: &Run<'_>, found: &Found, place: Place) -> Result<(Place, Pair), Error> {
-    let links = if run.options.follow == Follow::Always {
-        Links::Follow
-    } else {
-        Links::Keep
-    };
+    let links = plan::links_below(run.options);
     let root = run.root.get().ok_or_else(|| {
         Error::io(
             Doing::OpenFolder,
@@ -320,11 +317,7 @@ fn entry<'scope>(
     kind: Option<Kind>,
     on_the_spot: usize,
 ) -> bool {
-    let links = if run.options.follow == Follow::Always {
-        Links::Follow
-    } else {
-        Links::Keep
-    };
+    let links = plan::links_below(run.options);
     let spot = Spot {
         pair,
         place: &folder.place,
@@ -334,21 +327,8 @@ fn entry<'scope>(
         links,
         takes_contents: run.options.special == Special::Contents,
     };
-    let kind = match kind {
-        Some(kind) if links == Links::Keep || kind != Kind::Symlink => kind,
-        _ => match pair.source.stat(name, links) {
-            Ok(stat) if stat.kind == Kind::Folder && folder.place.is_inside(stat.id) => {
-                run.fail(Error::Cycle {
-                    path: spot.source(),
-                });
-                return false;
-            }
-            Ok(stat) => stat.kind,
-            Err(cause) => {
-                run.fail(Error::io(Doing::Stat, spot.source(), cause));
-                return false;
-            }
-        },
+    let Some(kind) = kind_of(run, &spot, kind) else {
+        return false;
     };
     if !run.options.filter.takes_all() {
         let path = folder.place.below_root().join(name);
@@ -385,6 +365,27 @@ fn entry<'scope>(
         Err(error) => run.fail(error),
     }
     true
+}
+
+/// What an entry is to be copied as. None, and told, where that cannot be found out or leads in a circle.
+fn kind_of(run: &Run<'_>, spot: &Spot<'_>, listed: Option<Kind>) -> Option<Kind> {
+    if let Some(kind) = listed
+        && (spot.links == Links::Keep || kind != Kind::Symlink)
+    {
+        return Some(kind);
+    }
+    match spot.pair.source.stat(spot.source_name, spot.links) {
+        Ok(stat) if stat.kind == Kind::Folder && spot.place.is_inside(stat.id) => {
+            let path = spot.source();
+            run.fail(Error::Cycle { path });
+            None
+        }
+        Ok(stat) => Some(stat.kind),
+        Err(cause) => {
+            run.fail(Error::io(Doing::Stat, spot.source(), cause));
+            None
+        }
+    }
 }
 
 /// Makes the destination of a subfolder if it is not there; tells whether this run made it.

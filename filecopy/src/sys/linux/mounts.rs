@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn a_path_is_placed_by_the_mount_it_is_on() {
-        let cases: [(&str, &str, &str, Option<(&str, &str)>); 6] = [
+        type Case<'a> = (&'a str, &'a str, &'a str, Option<(&'a str, &'a str)>);
+        let cases: [Case<'_>; 6] = [
             (
                 "the root",
                 "1 0 8:1 / / rw - ext4 /dev/sda1 rw",
