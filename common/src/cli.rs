@@ -88,14 +88,19 @@ fn replace_tip(error: &mut clap::Error, advise: impl Fn(&str) -> Option<String>)
         return;
     }
     let tip = advise(option);
-    let is_number = option.strip_prefix('-').is_some_and(|rest| rest.parse::<f64>().is_ok());
+    let is_number = option
+        .strip_prefix('-')
+        .is_some_and(|rest| rest.parse::<f64>().is_ok());
     if tip.is_none() && !is_number {
         return;
     }
     error.remove(ContextKind::Suggested);
     error.remove(ContextKind::SuggestedArg);
     if let Some(tip) = tip {
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![tip.into()]),
+        );
     }
 }
 
@@ -199,9 +204,7 @@ fn verbatim(line: &str) -> String {
 fn explain(command: &Command, error: &clap::Error) -> ExitCode {
     match error.print() {
         _ if error.use_stderr() => ExitStatus::Usage.into(),
-        Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => {
-            cannot_print(command, &failed)
-        }
+        Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe => cannot_print(command, &failed),
         _ => ExitStatus::Success.into(),
     }
 }

@@ -26,8 +26,8 @@ pub(crate) const SHOW_AFTER: Duration = Duration::from_millis(500);
 /// Time between two progress lines.
 pub(crate) const SHOW_EVERY: Duration = Duration::from_millis(200);
 
-/// Events that wait for the loop before a job has to wait too.
-const EVENT_QUEUE: usize = 1024;
+/// Events that wait for the loop before a job has to wait too: few, since each may hold two paths of any length.
+const EVENT_QUEUE: usize = 128;
 
 /// Everything a loop over events works with.
 pub(crate) struct Desk {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use crossbeam_channel::Sender;
 
+use crate::ask::Ask;
 use crate::config::{Backup, Extraneous, Follow, Options, Resume};
 use crate::copy::{self, resume};
 use crate::error::Error;
@@ -30,29 +30,6 @@ pub enum Target {
     Folder,
     /// The copy's own name, even when a folder is there (`cp -T`).
     Name,
-}
-
-/// Somebody who decides whether a file is replaced ([`crate::config::Existing::Ask`]).
-pub trait Ask: fmt::Debug + Send + Sync {
-    /// Whether the file at `destination` may be replaced. Called by the thread that would replace it, which waits.
-    fn may_replace(&self, destination: &Path, obstacle: Obstacle) -> bool;
-}
-
-/// What stands in the way of replacing a file, besides its being there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obstacle {
-    /// Nothing.
-    None,
-    /// It must not be written, and would be removed and made anew.
-    Removed {
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It must not be written, and writing it will probably fail.
-    Unwritable {
-        /// Its permission bits.
-        mode: u32,
-    },
 }
 
 /// Runs jobs with one set of options. Shared by the threads that run them.

@@ -188,14 +188,6 @@ pub enum Error {
         /// The source.
         path: PathBuf,
     },
-    /// A kind of file that the destination or this system cannot hold.
-    #[error("{} is a {kind}, which cannot be copied here", q(.path))]
-    Unsupported {
-        /// The source.
-        path: PathBuf,
-        /// What it is.
-        kind: &'static str,
-    },
     /// The job was asked to stop while this entry was being copied.
     #[error("copy of {} cancelled", q(.path))]
     Cancelled {

@@ -173,7 +173,8 @@ impl<'a> Dialogue<'a> {
         self.typed = never();
         self.is_asked = true;
         let source = self.prompt.end();
-        if !self.has_input && !std::io::stdin().is_terminal() {
+        let is_untold = !self.has_input && !std::io::stdin().is_terminal();
+        if is_untold && self.status == ExitStatus::Success {
             // Most likely called by a program that forgot the names.
             self.complain("no names given; see filecopy --help");
             self.status = ExitStatus::Usage;

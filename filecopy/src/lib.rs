@@ -26,6 +26,7 @@
 //! One rule holds everywhere: a destination is what it was before, or the whole copy. A copy that cannot
 //! be finished, for whatever reason, leaves nothing behind.
 
+pub mod ask;
 pub mod config;
 pub mod engine;
 pub mod error;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use common::stamp::elapsed_secs;
 use common::units::{ByteSize, clock_time, rate};
 
-use crate::config::{Mode, Options, Resume, Verify};
+use crate::config::{Existing, Mode, Options, Resume, Verify};
 use crate::job::Tally;
 use crate::progress::counted;
 
@@ -48,7 +48,7 @@ pub fn is_only_failure(tally: Tally) -> bool {
 #[must_use]
 pub fn line(options: &Options, tally: Tally, time: Duration) -> String {
     match options.mode {
-        Mode::Copy => copied(tally, time, options.verify),
+        Mode::Copy => copied(options, tally, time),
         Mode::DryRun => to_copy(tally),
     }
 }
@@ -72,9 +72,14 @@ pub fn stopped(tally: Tally, time: Duration, resume: Resume) -> String {
     }
 }
 
-fn copied(tally: Tally, time: Duration, verify: Verify) -> String {
+fn copied(options: &Options, mut tally: Tally, time: Duration) -> String {
     let bytes = tally.bytes.saturating_sub(tally.kept);
     let kept = ByteSize::new(tally.kept);
+    let is_verified = options.verify == Verify::ReadBack && tally.files > 0;
+    if tally.kept > 0 && bytes == 0 && options.existing == Existing::Overwrite {
+        // Nothing else makes a file be skipped: those were found whole.
+        tally.files += std::mem::take(&mut tally.skipped);
+    }
     let mut line = match (tally.kept, bytes) {
         (0, _) => format!("{} copied in ", amount(tally)),
         (_, 0) => format!("{} in place already, in ", amount(tally)),
@@ -87,7 +92,7 @@ fn copied(tally: Tally, time: Duration, verify: Verify) -> String {
     if bytes > 0 && time >= RATE_AFTER {
         line.push_str(&format!(" ({})", rate(bytes, time)));
     }
-    if verify == Verify::ReadBack && tally.files > 0 {
+    if is_verified {
         line.push_str(", verified");
     }
     let counts = [
@@ -232,6 +237,17 @@ mod tests {
             kept,
             700,
             "1 file, 3.0 MiB in place already, in 700 ms",
+        );
+        check(
+            "all was there, by its final name",
+            Mode::Copy,
+            Tally {
+                files: 0,
+                skipped: 1,
+                ..kept
+            },
+            7,
+            "1 file, 3.0 MiB in place already, in 7 ms",
         );
         check(
             "a tree",

@@ -337,9 +337,9 @@ fn an_unwritable_folder_costs_the_log_and_a_warning_only() {
     let here = sandbox.join("here");
     let copy = Command::built("filecopy").cwd(&here).unprivileged();
     let output = copy.args(["--quiet", "a", "../there/b"]).run();
-    output
-        .succeeds()
-        .stderr_is("filecopy: cannot open log 'log.txt': permission denied; copying without a log\n");
+    output.succeeds().stderr_is(
+        "filecopy: cannot open log 'log.txt': permission denied; copying without a log\n",
+    );
     assert_eq!(sandbox.read("there/b"), b"x");
     assert_eq!(sandbox.list("here").len(), 1);
 }

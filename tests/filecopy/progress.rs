@@ -90,7 +90,19 @@ fn share_and_remaining_time_agree_with_the_bytes_and_the_limit() {
     assert!(lines.len() >= 5, "{lines:#?}");
     for line in &lines {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [share, done, done_unit, "of", whole, whole_unit, _, _, left, "left", "big"] = words[..]
+        let [
+            share,
+            done,
+            done_unit,
+            "of",
+            whole,
+            whole_unit,
+            _,
+            _,
+            left,
+            "left",
+            "big",
+        ] = words[..]
         else {
             panic!("the first line as the last: {line}")
         };

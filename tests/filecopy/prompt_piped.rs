@@ -373,7 +373,8 @@ fn a_closed_stdin_is_the_end_of_the_input() {
     let command = Command::new("sh")
         .args(["-c", r#"exec "$1" <&-"#, "sh"])
         .arg(bin("filecopy"));
-    command.cwd(sandbox.path()).run().succeeds().is_silent();
+    let output = command.cwd(sandbox.path()).run();
+    output.exits_with(2).stderr_has("no names given");
 }
 
 #[test]

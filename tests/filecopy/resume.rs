@@ -109,7 +109,10 @@ fn a_stopped_copy_is_taken_up_where_it_was() {
             assert_holds(&sandbox, "copy", old);
             assert_eq!(leftovers(&sandbox, ".").len(), 2, "partial copy and map");
             let (output, written) = resumed(&sandbox);
-            output.succeeds().stderr_has(" copied, ").stderr_has(" MiB kept, in ");
+            output
+                .succeeds()
+                .stderr_has(" copied, ")
+                .stderr_has(" MiB kept, in ");
             assert_whole_and_clean(&sandbox);
             let rest = (LEN - 2 * RANGE) as u64;
             assert!(

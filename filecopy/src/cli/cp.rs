@@ -34,8 +34,9 @@ use common::exit::{self, ExitStatus};
 use common::shutdown::Shutdown;
 use common::{quote, streams};
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
+use filecopy::ask::Ask;
 use filecopy::config::{Dangling, Existing};
-use filecopy::engine::{Ask, Engine};
+use filecopy::engine::Engine;
 use filecopy::error::{Doing, Error};
 use filecopy::job::{Action, Event, Progress};
 

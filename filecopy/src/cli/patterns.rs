@@ -80,10 +80,10 @@ impl Pattern {
     }
 
     fn error(&self, error: &ignore::Error) -> UsageError {
-        match error {
-            ignore::Error::Glob { err, .. } => self.refused(err),
-            error => self.refused(&error.to_string()),
+        if let ignore::Error::Glob { err, .. } = error {
+            return self.refused(err);
         }
+        self.refused(&error.to_string())
     }
 
     fn refused(&self, reason: &str) -> UsageError {

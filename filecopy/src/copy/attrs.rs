@@ -15,7 +15,7 @@ use crate::plan;
 use crate::run::Run;
 use crate::sys::{self, Node, Stat};
 
-use super::stage::Made;
+use super::made::Made;
 
 /// Gives the copy what it keeps of the source.
 ///

@@ -10,7 +10,7 @@ use crate::place::Pair;
 use crate::run::Run;
 use crate::sys::{Dir, Links, ListBuffer};
 
-use super::stage::temporary_name;
+use super::made::temporary_name;
 
 /// Renames the finished entry `from` to `name`. What has that name is replaced; where backups are wanted it stays under another.
 pub(super) fn rename_over(

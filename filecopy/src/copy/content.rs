@@ -10,14 +10,13 @@ use crate::config::{Reflink, Sparse, Verify};
 use crate::error::{Change, Doing, Error};
 use crate::place::Spot;
 use crate::plan::{self, Way};
-use crate::run::Run;
+use crate::run::{Helpers, Run};
 use crate::sys::{self, Kind, Span, Stat};
 
 use super::chunked::{Mover, Stop, Zeros};
 use super::hash::{Hasher, Segment};
 use super::ranges::{self, Moved};
 use super::stage::Stage;
-use super::{Helpers, is_remote};
 
 /// How often the end of a growing source is followed before giving up.
 const TOP_UPS: u32 = 3;
@@ -206,7 +205,7 @@ fn bytes<'scope>(
     let must_see_bytes = run.options.verify == Verify::ReadBack || stage.map().is_some();
     if !must_see_bytes
         && matches!(way, Way::Whole | Way::Ranges)
-        && is_remote(run, spot)
+        && run.is_remote(spot)
         && let Some(reached) = mover.offload(whole)?
         && reached == stat.size
     {

@@ -8,8 +8,8 @@
 use std::ffi::OsStr;
 use std::io;
 
+use crate::ask::Obstacle;
 use crate::config::{Backup, Content, Existing, Follow, Options, Replace, Special};
-use crate::engine::Obstacle;
 use crate::error::{Doing, Error};
 use crate::job::Action;
 use crate::place::Spot;
@@ -18,7 +18,8 @@ use crate::run::Run;
 use crate::sameness::{self, Sameness, Side};
 use crate::sys::{self, Dir, Kind, Links, Stat};
 
-use super::{Met, backup, names, special};
+use super::met::{Met, names};
+use super::{backup, special};
 
 /// Nothing stands in the way.
 const FREE: Met = Met::Ready {

@@ -11,10 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Verify;
 use crate::plan;
-use crate::run::Run;
+use crate::run::{Helpers, Run};
 use crate::sys::Span;
 
-use super::Helpers;
 use super::chunked::{Mover, Stop, Zeros};
 use super::hash::{Hash, Hasher, Segment};
 use super::resume::Map;

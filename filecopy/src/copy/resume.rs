@@ -30,7 +30,7 @@ use crate::sys::{self, Dir, FileId, Kind, Links, Span, Stat};
 
 use super::attrs;
 use super::hash::{self, Hash};
-use super::stage::Made;
+use super::made::Made;
 
 /// How often a partial copy that goes away under our hands is looked for again.
 const CLAIMS: u32 = 3;

@@ -11,11 +11,14 @@ use crate::job::Action;
 use crate::place::Spot;
 use crate::plan;
 use crate::run::Run;
+use crate::run::links::{Claim, Copied};
 use crate::sys::{self, Dir, Kind, Links, Stat};
-use crate::tree::links::{Claim, Copied};
 
-use super::stage::temporary_name;
-use super::{Met, attrs, backup, cannot_make, making, meet, names, unless_failed};
+use super::cause::{cannot_make, making};
+use super::made::temporary_name;
+use super::meet::{meet, unless_failed};
+use super::met::{Met, names};
+use super::{attrs, backup};
 
 /// Copies an entry that has no content of its own.
 pub(super) fn copy(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u64), Error> {

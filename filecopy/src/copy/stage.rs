@@ -10,11 +10,10 @@
 //!
 //! A stage that is dropped before [`Stage::commit`] removes what it made, except what can be resumed.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::config::{Content, CpRules, Dangling, Replace, Resume, Sync};
 use crate::error::{Doing, Error};
@@ -24,8 +23,10 @@ use crate::run::Run;
 use crate::run::inflight::Ticket;
 use crate::sys::{self, Dir, Kind, Links, Stat};
 
+use super::cause::cannot_make;
+use super::made::{Made, temporary_name};
 use super::resume::{self, Map};
-use super::{backup, cannot_make, inplace};
+use super::{backup, inplace};
 
 /// A file being filled.
 #[derive(Debug)]
@@ -61,25 +62,6 @@ enum How {
 
 /// No permission bits at all: they have to be set.
 const UNKNOWN: u32 = u32::MAX;
-
-/// What is known about a staged file's metadata without asking.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Made {
-    /// It was created by us.
-    New {
-        /// With these permission bits.
-        created: u32,
-        /// It ends with these, unless modes are kept.
-        wanted: u32,
-    },
-    /// It was there before.
-    Kept,
-    /// It is a folder, made by this run or there before.
-    Folder {
-        /// Which of the two.
-        is_fresh: bool,
-    },
-}
 
 impl<'a> Stage<'a> {
     /// Opens a file to fill for `spot`.
@@ -368,20 +350,4 @@ fn creation_mode(run: &Run<'_>, spot: &Spot<'_>, source: &Stat, wanted: u32) -> 
     } else {
         wanted
     }
-}
-
-/// A name that no other copy of this or another process uses.
-pub(super) fn temporary_name() -> OsString {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!(
-        ".filecopy-{}-{}.tmp",
-        std::process::id(),
-        COUNT.fetch_add(1, Relaxed)
-    )
-    .into()
-}
-
-/// Whether a name is one of ours, left by a process that was killed.
-pub(crate) fn is_temporary(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".filecopy-")
 }

@@ -4,6 +4,7 @@
 pub(crate) mod buffers;
 pub(crate) mod devices;
 pub(crate) mod inflight;
+pub(crate) mod links;
 pub(crate) mod throttle;
 
 use std::collections::BTreeSet;
@@ -14,17 +15,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crossbeam_channel::Sender;
 
+use crate::ask::Ask;
 use crate::config::{Detail, Mode, Options};
-use crate::engine::Ask;
 use crate::error::{Doing, Error};
 use crate::job::{Action, Event, JobId, Progress};
 use crate::place::{Pair, Place, Spot};
-use crate::sys::{self, FileId};
-use crate::tree::links::Links;
+use crate::sys::{self, Dir, FileId};
 
 use buffers::Buffers;
 use devices::Devices;
 use inflight::InFlight;
+use links::Links;
 use throttle::Throttle;
 
 /// Descriptors kept for everything that is not a folder waiting for its subfolders: the standard streams, the log, signals.
@@ -36,6 +37,9 @@ const DESCRIPTORS_PER_WORKER: u64 = 6;
 /// Address space that a worker may take, mostly reserved by the memory allocator and never used (bytes). Where less is allowed
 /// (`ulimit -v`) the allocator falls back to whole pages for single words, and soon has none left.
 const ADDRESS_SPACE_PER_WORKER: u64 = 192 << 20;
+
+/// Where idle workers are asked for help with one file; none when the job is a single small file.
+pub(crate) type Helpers<'scope, 'run> = Option<&'run rayon::Scope<'scope>>;
 
 /// What all jobs of an engine share.
 #[derive(Debug)]
@@ -258,18 +262,25 @@ impl<'a> Run<'a> {
     }
 
     /// Joins folders into a pair that counts as open.
-    pub(crate) fn pair(
-        &self,
-        source: sys::Dir,
-        destination: Option<sys::Dir>,
-        devices: (u64, u64),
-    ) -> Pair {
+    pub(crate) fn pair(&self, source: Dir, destination: Option<Dir>, devices: (u64, u64)) -> Pair {
         Pair::new(source, destination, devices, &self.shared.open)
     }
 
     /// Whether folders must be closed while they wait.
     pub(crate) fn is_short_of_descriptors(&self) -> bool {
         self.shared.open.load(Relaxed) > self.shared.open_budget
+    }
+
+    /// Whether the destination is another machine, which may refuse written data as late as when the file is closed.
+    pub(crate) fn is_remote(&self, spot: &Spot<'_>) -> bool {
+        let known = self.shared.devices.known(spot.pair.devices).is_remote;
+        known.unwrap_or_else(|| {
+            let is_remote = spot.pair.destination.as_ref().is_some_and(Dir::is_remote);
+            self.shared
+                .devices
+                .learn(spot.pair.devices, |known| known.is_remote = Some(is_remote));
+            is_remote
+        })
     }
 
     // The receiver lives until the last job has ended; if it is gone the program is ending and nobody listens.

@@ -8,7 +8,6 @@
 //! Rule: all entries of a folder, subfolders included, are made before the folder's own metadata is set, and
 //! nothing is made in it afterwards.
 
-pub(crate) mod links;
 pub(crate) mod measure;
 pub(crate) mod mirror;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use common::quote;
-use filecopy::engine::{Ask, Obstacle};
+use filecopy::ask::{Ask, Obstacle};
 
 /// Who is asked.
 #[derive(Debug, Default)]

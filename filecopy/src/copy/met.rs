@@ -1,0 +1,33 @@
+//! What the two ways to meet an existing destination have in common: the native one ([`super::meet`]) and cp's
+//! ([`super::inplace`]). A leaf.
+
+use std::ffi::OsString;
+
+use crate::config::Content;
+use crate::place::Spot;
+use crate::run::Run;
+use crate::sys::{Links, Stat};
+
+/// What was found at a destination, and done about it.
+#[derive(Debug)]
+pub(super) enum Met {
+    /// The way is free, or what stands there is to be replaced.
+    Ready {
+        existing: Option<Stat>,
+        /// The name that the old entry was given.
+        kept_as: Option<OsString>,
+    },
+    /// What stands there is to be left as it is.
+    Leave(Stat),
+}
+
+/// How many names of a file this job may meet and must make one file again; 0 when it need not.
+pub(super) fn names(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat) -> u64 {
+    let makes_files = matches!(run.options.content, Content::Copy | Content::AttributesOnly);
+    match run.options.preserve.links && makes_files {
+        false => 0,
+        // Links that are followed are names too, and nobody knows how many there are.
+        true if run.options.cp().is_some() && spot.links == Links::Follow => u64::MAX,
+        true => stat.names,
+    }
+}
