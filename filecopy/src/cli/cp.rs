@@ -14,6 +14,7 @@
 mod ask;
 mod backup;
 mod flags;
+mod help;
 mod jobs;
 mod kept;
 mod request;
@@ -79,7 +80,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     };
     match request::read(arguments, &environment) {
         Ok(Asked::Copy(request)) => copy(*request),
-        Ok(Asked::Help) => answer(&usage::help()),
+        Ok(Asked::Help) => answer(&help::text()),
         Ok(Asked::Version) => answer(concat!("cp (filecopy) ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(usage) => refuse(&usage),
     }

@@ -15,7 +15,7 @@ use crate::run::{Helpers, Run};
 use crate::sys::{self, Dir, Kind, Stat};
 
 use super::meet::{meet, unless_failed};
-use super::met::{Met, names};
+use super::met::{Met, copied, is_one_with, names};
 use super::stage::Stage;
 use super::{attrs, content, resume, special, verify};
 
@@ -64,7 +64,7 @@ pub(super) fn copy<'scope>(
             }
             Claim::First(unsettled) => {
                 let result = fill(run, helpers, spot, source, &stat, existing);
-                let copied = result.is_ok().then(|| special::copied(run, spot));
+                let copied = result.is_ok().then(|| copied(run, spot));
                 unsettled.settle(copied);
                 result
             }
@@ -97,13 +97,13 @@ fn leave(
         return Ok((Action::Skipped, 0));
     }
     match run.links.claim(stat.id, names) {
-        Claim::Again(copied) if special::is_one_with(&copied, existing) => Ok((Action::Skipped, 0)),
+        Claim::Again(copied) if is_one_with(&copied, existing) => Ok((Action::Skipped, 0)),
         Claim::Again(copied) => {
             special::link(run, spot, &copied, Some(existing))?;
             Ok((Action::Linked, 0))
         }
         Claim::First(unsettled) => {
-            let copied = special::copied(run, spot);
+            let copied = copied(run, spot);
             unsettled.settle(Some(copied));
             Ok((Action::Skipped, 0))
         }

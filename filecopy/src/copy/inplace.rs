@@ -7,6 +7,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 
 use crate::ask::Obstacle;
 use crate::config::{Backup, Content, Existing, Follow, Options, Replace, Special};
@@ -18,8 +19,8 @@ use crate::run::Run;
 use crate::sameness::{self, Sameness, Side};
 use crate::sys::{self, Dir, Kind, Links, Stat};
 
-use super::met::{Met, names};
-use super::{backup, special};
+use super::backup;
+use super::met::{Met, is_one_with, names};
 
 /// Nothing stands in the way.
 const FREE: Met = Met::Ready {
@@ -33,13 +34,13 @@ pub(super) fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met,
         return Ok(FREE);
     };
     if spot.is_fresh() {
-        special::refuse_stray_link(run, spot)?;
+        refuse_stray_link(run, spot)?;
         return Ok(FREE);
     }
     let links = links(source, run.options);
     let Some(existing) = look(run, spot, folder, links)? else {
         refuse_new_link(run, spot, folder, links)?;
-        special::refuse_stray_link(run, spot)?;
+        refuse_stray_link(run, spot)?;
         return Ok(FREE);
     };
     if run.options.existing == Existing::Keep {
@@ -63,7 +64,7 @@ pub(super) fn meet(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Met,
         return Err(Error::JustCreated { from, to });
     }
     refuse_new_link(run, spot, folder, links)?;
-    special::refuse_stray_link(run, spot)?;
+    refuse_stray_link(run, spot)?;
     if is_copied_already(run, spot, folder, source) {
         return Ok(Met::Leave(existing));
     }
@@ -215,7 +216,7 @@ fn is_copied_already(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat
         return false;
     };
     let entry = folder.stat(spot.destination_name, Links::Keep);
-    entry.is_ok_and(|entry| special::is_one_with(&copied, &entry))
+    entry.is_ok_and(|entry| is_one_with(&copied, &entry))
 }
 
 /// Moves the existing entry aside or removes it where it must not be written into.
@@ -297,4 +298,24 @@ pub(super) fn is_own_backup(
         && folder
             .stat(&name, links)
             .is_ok_and(|stat| stat.id == source.id)
+}
+
+/// A link to a source with a relative name would lead elsewhere from any folder but the current one.
+fn refuse_stray_link(run: &Run<'_>, spot: &Spot<'_>) -> Result<(), Error> {
+    let is_stray = run.options.content == Content::SymbolicLink
+        && spot.source().is_relative()
+        && !is_current_folder(spot);
+    if is_stray {
+        let to = spot.destination();
+        return Err(Error::RelativeLink { to });
+    }
+    Ok(())
+}
+
+/// Whether the destination's folder is the one that relative names count from.
+fn is_current_folder(spot: &Spot<'_>) -> bool {
+    let identity = |folder: &Dir| sys::stat(folder).ok().map(|stat| stat.id);
+    let here = Dir::open(Path::new(".")).ok();
+    let folder = spot.pair.destination.as_ref();
+    here.and_then(|here| identity(&here)) == folder.and_then(identity)
 }

@@ -2,10 +2,12 @@
 //! ([`super::inplace`]). A leaf.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use crate::config::Content;
 use crate::place::Spot;
 use crate::run::Run;
+use crate::run::links::Copied;
 use crate::sys::{Links, Stat};
 
 /// What was found at a destination, and done about it.
@@ -30,4 +32,29 @@ pub(super) fn names(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat) -> u64 {
         true if run.options.cp().is_some() && spot.links == Links::Follow => u64::MAX,
         true => stat.names,
     }
+}
+
+/// The copy at `spot`, for later names of the same file.
+pub(super) fn copied(run: &Run<'_>, spot: &Spot<'_>) -> Copied {
+    let root = run.root.get().unwrap_or(spot.pair);
+    Copied {
+        root: Arc::clone(root),
+        place: Arc::clone(spot.place),
+        name: spot.destination_name.to_owned(),
+        is_root: spot.is_root,
+    }
+}
+
+/// Whether an existing entry is a name of that copy already.
+pub(super) fn is_one_with(copied: &Copied, existing: &Stat) -> bool {
+    let found = copied
+        .place
+        .open_destination(&copied.root)
+        .and_then(|opened| {
+            let folder = opened
+                .as_ref()
+                .map_or_else(|| copied.root.destination(), Ok)?;
+            folder.stat(&copied.name, Links::Keep)
+        });
+    found.is_ok_and(|found| found.id == existing.id)
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{Content, Existing, Replace};
@@ -12,12 +12,12 @@ use crate::place::Spot;
 use crate::plan;
 use crate::run::Run;
 use crate::run::links::{Claim, Copied};
-use crate::sys::{self, Dir, Kind, Links, Stat};
+use crate::sys::{Dir, Kind, Links, Stat};
 
 use super::cause::{cannot_make, making};
 use super::made::temporary_name;
 use super::meet::{meet, unless_failed};
-use super::met::{Met, names};
+use super::met::{Met, copied, names};
 use super::{attrs, backup};
 
 /// Copies an entry that has no content of its own.
@@ -72,17 +72,6 @@ pub(super) fn another_name(run: &Run<'_>, spot: &Spot<'_>) -> Result<(Action, u6
         link_to_source(run, spot, existing.as_ref())
     };
     unless_failed(run, spot, kept_as, made)
-}
-
-/// The copy at `spot`, for later names of the same file.
-pub(super) fn copied(run: &Run<'_>, spot: &Spot<'_>) -> Copied {
-    let root = run.root.get().unwrap_or(spot.pair);
-    Copied {
-        root: Arc::clone(root),
-        place: Arc::clone(spot.place),
-        name: spot.destination_name.to_owned(),
-        is_root: spot.is_root,
-    }
 }
 
 /// Whether replacing `existing` by a link would destroy what the link leads to.
@@ -158,20 +147,6 @@ fn keep_metadata(
         folder.set_entry_times(name, stat.accessed, stat.modified)?;
     }
     Ok(())
-}
-
-/// Whether an existing entry is a name of that copy already.
-pub(super) fn is_one_with(copied: &Copied, existing: &Stat) -> bool {
-    let found = copied
-        .place
-        .open_destination(&copied.root)
-        .and_then(|opened| {
-            let folder = opened
-                .as_ref()
-                .map_or_else(|| copied.root.destination(), Ok)?;
-            folder.stat(&copied.name, Links::Keep)
-        });
-    found.is_ok_and(|found| found.id == existing.id)
 }
 
 /// Makes another name of a file that is copied already.
@@ -274,26 +249,6 @@ fn symlink_to_source(
         }),
         Err(other) => Err(other),
     }
-}
-
-/// A link to a source with a relative name would lead elsewhere from any folder but the current one.
-pub(super) fn refuse_stray_link(run: &Run<'_>, spot: &Spot<'_>) -> Result<(), Error> {
-    let is_stray = run.options.content == Content::SymbolicLink
-        && spot.source().is_relative()
-        && !is_current_folder(spot);
-    if is_stray {
-        let to = spot.destination();
-        return Err(Error::RelativeLink { to });
-    }
-    Ok(())
-}
-
-/// Whether the destination's folder is the one that relative names count from.
-fn is_current_folder(spot: &Spot<'_>) -> bool {
-    let identity = |folder: &Dir| sys::stat(folder).ok().map(|stat| stat.id);
-    let here = Dir::open(Path::new(".")).ok();
-    let folder = spot.pair.destination.as_ref();
-    here.and_then(|here| identity(&here)) == folder.and_then(identity)
 }
 
 /// Whether a new entry takes the place of an existing one. Under cp's rules that has to be asked for; what is simply in the way has been
