@@ -41,9 +41,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that tells what happens on `events`, which should be bounded: a job waits for whoever listens. `log` is the
-    /// file identity (device, inode) of this run's log, which is never overwritten and may grow while it is copied. Clears the
-    /// process's file mode creation mask, because copies are created with exact modes.
+    /// An engine that tells what happens on `events`, which should be bounded: a job waits for whoever listens. `log`
+    /// is the file identity (device, inode) of this run's log, which is never overwritten and may grow while it is
+    /// copied. Clears the process's file mode creation mask, because copies are created with exact modes.
     #[must_use]
     pub fn new(options: Options, events: Sender<Event>, log: Option<(u64, u64)>) -> Self {
         let shared = Shared::new(&options, log);
@@ -59,7 +59,8 @@ impl Engine {
         self.shared.asker = Some(asker);
     }
 
-    /// Tells that the jobs to come are one command: hard links are kept from one to the next, and none overwrites what another made.
+    /// Tells that the jobs to come are one command: hard links are kept from one to the next, and none overwrites
+    /// what another made.
     pub fn join_jobs(&self) {
         self.shared.batch.get_or_init(Default::default);
     }
@@ -70,8 +71,8 @@ impl Engine {
         &self.options
     }
 
-    /// Turns sources and a destination into jobs, numbered from `first`, by the rules of `cp`. An error stands in the place of a
-    /// source that cannot be copied; one alone means that none can.
+    /// Turns sources and a destination into jobs, numbered from `first`, by the rules of `cp`. An error stands in the
+    /// place of a source that cannot be copied; one alone means that none can.
     #[must_use]
     pub fn plan(
         &self,
@@ -162,9 +163,9 @@ impl Engine {
         outcome
     }
 
-    /// Walks the job's source and sets `progress`'s totals once they are all known. Called by whoever shows progress, on a thread of
-    /// its own, only when a copy takes long enough to be shown. Ends early when the job is cancelled, and tells no totals that
-    /// would be wrong.
+    /// Walks the job's source and sets `progress`'s totals once they are all known. Called by whoever shows progress,
+    /// on a thread of its own, only when a copy takes long enough to be shown. Ends early when the job is cancelled,
+    /// and tells no totals that would be wrong.
     pub fn measure(&self, job: &Job, progress: &Progress) {
         let Some(total) = self.total(job, progress) else {
             return;
@@ -193,7 +194,8 @@ impl Engine {
         measure::tree(&self.options, progress, root, bounds).ok()?
     }
 
-    /// How many entries of the destination `--delete` would remove (a folder with all it holds counts once), and the first few of them.
+    /// How many entries of the destination `--delete` would remove (a folder with all it holds counts once), and the
+    /// first few of them.
     #[must_use]
     pub fn extraneous(&self, job: &Job) -> (u64, Vec<PathBuf>) {
         let progress = Progress::default();
@@ -205,7 +207,8 @@ impl Engine {
         }
     }
 
-    /// Removes every unfinished file of every running job at once, for the second Ctrl-C. The process must exit after it: no job goes on.
+    /// Removes every unfinished file of every running job at once, for the second Ctrl-C. The process must exit after
+    /// it: no job goes on.
     pub fn abandon(&self) {
         self.shared.in_flight.abandon();
     }

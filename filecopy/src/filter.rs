@@ -22,7 +22,8 @@ pub(crate) struct Patterns {
 }
 
 impl Patterns {
-    /// Reads the text of a `.gitignore` in `folder` (a path below the root). Lines that are no pattern are passed over, as git does.
+    /// Reads the text of a `.gitignore` in `folder` (a path below the root). Lines that are no pattern are passed
+    /// over, as git does.
     pub(crate) fn parse(text: &str, folder: PathBuf, around: Option<Arc<Self>>) -> Self {
         let mut builder = GitignoreBuilder::new("");
         for line in text.lines() {

@@ -69,7 +69,8 @@ fn make(run: &Run<'_>, job: &Job, base: &Path, steps: &mut Vec<Step>) -> Result<
     Ok(())
 }
 
-/// Makes one folder if it is not there; tells whether it was made. For the owner alone until everything below it is copied.
+/// Makes one folder if it is not there; tells whether it was made. For the owner alone until everything below it is
+/// copied.
 fn make_one(destination: &Path) -> Result<bool, Error> {
     if Dir::open(destination).is_ok() {
         return Ok(false);

@@ -208,7 +208,8 @@ impl Folder {
         *self.pair.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The open pair, opened again from `root` if it was closed; `links` tells whether the source was reached through links.
+    /// The open pair, opened again from `root` if it was closed; `links` tells whether the source was reached through
+    /// links.
     pub(crate) fn pair(&self, root: &Pair, links: Links) -> io::Result<Arc<Pair>> {
         if let Some(pair) = &*self.pair.lock().unwrap_or_else(PoisonError::into_inner) {
             return Ok(Arc::clone(pair));

@@ -4,8 +4,8 @@
 use crate::config::{Existing, Follow, NewMode, Options, Sparse, Special};
 use crate::sys::{Kind, Links, Stat, Time};
 
-/// From here on a file's storage is reserved first (it removes 40 % of the time on ext4), and a new file gets its name only when
-/// it is whole. Below, one read and one write do it all. Bytes.
+/// From here on a file's storage is reserved first (it removes 40 % of the time on ext4), and a new file gets its
+/// name only when it is whole. Below, one read and one write do it all. Bytes.
 pub(crate) const RESERVE_FROM: u64 = 1 << 20;
 
 /// From here on idle workers help with ranges of one file (bytes).
@@ -14,8 +14,9 @@ pub(crate) const SPLIT_FROM: u64 = 32 << 20;
 /// Chunks in a range: what a worker takes of a split file, and the unit of `--resume`'s map and of verification.
 pub(crate) const RANGE_CHUNKS: u64 = 1_024;
 
-/// Chunks moved by one system call: one call a chunk costs 2.4 times as much as `cp`, this nothing. Measured on one and two
-/// threads; with more than [`WIDE_JOBS`] workers the buffers are smaller to bound memory, at 2 % of the speed.
+/// Chunks moved by one system call: one call a chunk costs 2.4 times as much as `cp`, this nothing. Measured on one
+/// and two threads; with more than [`WIDE_JOBS`] workers the buffers are smaller to bound memory, at 2 % of the
+/// speed.
 const CALL_CHUNKS: u64 = 128;
 const CALL_CHUNKS_OF_MANY: u64 = 32;
 const WIDE_JOBS: usize = 3;
@@ -67,8 +68,9 @@ pub(crate) fn judge(
     }
 }
 
-/// Whether `existing` is older than the source, as far as its file system can tell: on one that keeps whole seconds every copy of a
-/// time within a second looks older than its source. Times of its own that are all round say that it is such a one.
+/// Whether `existing` is older than the source, as far as its file system can tell: on one that keeps whole seconds
+/// every copy of a time within a second looks older than its source. Times of its own that are all round say that it
+/// is such a one.
 pub(crate) fn is_older(existing: &Stat, source: &Stat) -> bool {
     // NTFS and SMB, exFAT, ext2 and HFS+, FAT (nanoseconds).
     const STEPS: [i128; 4] = [100, 10_000_000, 1_000_000_000, 2_000_000_000];
@@ -79,8 +81,8 @@ pub(crate) fn is_older(existing: &Stat, source: &Stat) -> bool {
     late > 0 && !STEPS.iter().any(|step| late < *step && keeps(*step))
 }
 
-/// The mode of a new entry where modes are not kept: its source's as far as the umask lets it, or, as `cp` may be told, what
-/// any new entry gets.
+/// The mode of a new entry where modes are not kept: its source's as far as the umask lets it, or, as `cp` may be
+/// told, what any new entry gets.
 pub(crate) fn new_mode(source: &Stat, options: &Options, umask: u32) -> u32 {
     let is_plain = options.cp().is_some_and(|cp| cp.new_mode == NewMode::Plain);
     let wanted = match source.kind {

@@ -71,7 +71,8 @@ fn start<'scope>(run: &'scope Run<'scope>, job: &Job) -> Result<(), Error> {
     let links = end.links(run.options);
     let around = Dir::open(&end.folder).map_err(cannot_stat)?;
     let mut stat = around.stat(&end.name, links).map_err(cannot_stat)?;
-    // What a shell hands over as a descriptor (`<(command)`, `/dev/stdin`) is meant to be read, not to be copied as a link.
+    // What a shell hands over as a descriptor (`<(command)`, `/dev/stdin`) is meant to be read, not to be copied as a
+    // link.
     let is_descriptor = stat.kind == Kind::Symlink && is_descriptor(&around, &end.name);
     if is_descriptor {
         stat = around.stat(&end.name, Links::Follow).map_err(cannot_stat)?;
@@ -140,8 +141,8 @@ fn single<'scope>(
     Ok(())
 }
 
-/// The folder and name a single file is written to. What the user names is written through a link, as with `cp`: the link's target is
-/// replaced, in its own folder.
+/// The folder and name a single file is written to. What the user names is written through a link, as with `cp`: the
+/// link's target is replaced, in its own folder.
 fn destination(run: &Run<'_>, job: &Job, source: &Stat) -> Result<(Dir, OsString), Error> {
     let making = copy::making(source.kind, run.options);
     let cannot_create = |cause| Error::io(making, &job.destination, cause);
@@ -190,7 +191,8 @@ fn is_descriptor(folder: &Dir, name: &OsStr) -> bool {
     folder.is_of_processes() || folder.read_link(name).is_ok_and(leads_to_one)
 }
 
-/// Opens the folder that a destination is in. Without it nothing can be made there; if it cannot be entered, nothing can even be looked at.
+/// Opens the folder that a destination is in. Without it nothing can be made there; if it cannot be entered, nothing
+/// can even be looked at.
 fn open_around(end: &End, destination: &Path, making: Doing) -> Result<Dir, Error> {
     Dir::open(&end.folder).map_err(|cause| {
         let is_missing = cause.kind() == io::ErrorKind::NotFound;
@@ -212,7 +214,8 @@ fn folder<'scope>(
         .map_err(cannot_open)?;
     let stat = sys::stat(&source).map_err(cannot_open)?;
     let (target, is_fresh) = match make_root(run, job, &source, &stat) {
-        // A folder has itself for a copy already where its files would be linked or left alone (`cp --link`, `cp --no-clobber`).
+        // A folder has itself for a copy already where its files would be linked or left alone (`cp --link`, `cp
+        // --no-clobber`).
         Err(Error::SameFile { .. })
             if run.options.cp().is_some()
                 && (run.options.content == Content::HardLink
@@ -274,7 +277,8 @@ fn unmark(run: &Run<'_>, roots: &Pair, source: &Stat) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the destination root of a tree, made if it is not there; tells whether this run made it. Nothing is made when the tree must not be copied.
+/// Opens the destination root of a tree, made if it is not there; tells whether this run made it. Nothing is made
+/// when the tree must not be copied.
 fn make_root(
     run: &Run<'_>,
     job: &Job,
@@ -377,7 +381,8 @@ fn is_inside(folder: &Dir, outer: FileId) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Shares `work` among the workers of the job, which are started for it. An error means that the system starts no thread.
+/// Shares `work` among the workers of the job, which are started for it. An error means that the system starts no
+/// thread.
 fn with_workers<'scope, R: Send>(
     run: &Run<'_>,
     work: impl FnOnce(&Scope<'scope>) -> R + Send,

@@ -1,9 +1,10 @@
 //! What it means that source and destination are one file, for copies that write into an existing file as `cp` does.
 //!
 //! Writing into a file empties it first, so a copy onto itself destroys it. Whether two names are "the same file"
-//! depends on what will be done with them: a link that is replaced harms nobody, one that is written through harms what
-//! it leads to. The answers are GNU cp's, whose tests list them name by name; a copy that replaces files atomically
-//! needs none of this ([`crate::plan::judge`] refuses one file under any name). Pure: the facts are gathered by the caller.
+//! depends on what will be done with them: a link that is replaced harms nobody, one that is written through harms
+//! what it leads to. The answers are GNU cp's, whose tests list them name by name; a copy that replaces files
+//! atomically needs none of this ([`crate::plan::judge`] refuses one file under any name). Pure: the facts are
+//! gathered by the caller.
 
 use crate::config::{Backup, Content, Follow, Options, Replace};
 use crate::sys::{FileId, Kind, Stat};

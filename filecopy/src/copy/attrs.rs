@@ -20,8 +20,8 @@ use super::made::Made;
 /// Gives the copy what it keeps of the source.
 ///
 /// # Errors
-/// What cannot be set although this user may and the file system can. What the file system or the user's rights rule out for every
-/// entry alike is told once a job.
+/// What cannot be set although this user may and the file system can. What the file system or the user's rights rule
+/// out for every entry alike is told once a job.
 pub(crate) fn keep(
     run: &Run<'_>,
     spot: &Spot<'_>,
@@ -81,7 +81,8 @@ enum Owned {
     Wrong,
 }
 
-/// Whether the owner matters although it is not kept: a set-user-ID file must not come to serve another user. `cp` lets that happen.
+/// Whether the owner matters although it is not kept: a set-user-ID file must not come to serve another user. `cp`
+/// lets that happen.
 fn carries_powers(run: &Run<'_>, stat: &Stat, made: Made) -> bool {
     let is_folder = matches!(made, Made::Folder { .. });
     stat.mode & 0o6000 != 0 && run.options.preserve.mode && !is_folder && run.options.cp().is_none()
@@ -111,7 +112,8 @@ fn keep_owner(
         return Ok(Owned::AsMade);
     }
     if matches!(made, Made::Kept) && run.options.preserve.mode {
-        // The new owner's group must not read for a moment what the old one's could. If it cannot be narrowed, it cannot be given either.
+        // The new owner's group must not read for a moment what the old one's could. If it cannot be narrowed, it
+        // cannot be given either.
         drop(sys::set_mode(copy, mode & stat.mode & 0o700));
     }
     match sys::set_owner(copy, stat.owner) {
@@ -175,8 +177,8 @@ impl Kinds {
     }
 }
 
-/// Copies extended attributes; tells whether the mode has to be set again, because an access control list was among them or
-/// because they could not be set without widening it.
+/// Copies extended attributes; tells whether the mode has to be set again, because an access control list was among
+/// them or because they could not be set without widening it.
 fn keep_attributes(
     run: &Run<'_>,
     spot: &Spot<'_>,
@@ -220,7 +222,8 @@ fn keep_attributes(
 /// Weighs the failure to keep an attribute: an error, something to be told, or nothing.
 fn excuse(run: &Run<'_>, name: &CStr, path: PathBuf, cause: io::Error) -> Result<(), Error> {
     match run.options.cp().map(|rules| rules.attributes) {
-        // Some are the system's alone; others the destination's file system does not have. Neither is this file's fault.
+        // Some are the system's alone; others the destination's file system does not have. Neither is this file's
+        // fault.
         None if is_ruled_out(&cause) => {
             if is_list(name) || name.to_bytes().starts_with(b"user.") {
                 run.notice_once(Doing::Attributes, "attributes", path, cause);

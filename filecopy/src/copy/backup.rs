@@ -12,7 +12,8 @@ use crate::sys::{Dir, Links, ListBuffer};
 
 use super::made::temporary_name;
 
-/// Renames the finished entry `from` to `name`. What has that name is replaced; where backups are wanted it stays under another.
+/// Renames the finished entry `from` to `name`. What has that name is replaced; where backups are wanted it stays
+/// under another.
 pub(super) fn rename_over(
     run: &Run<'_>,
     pair: &Arc<Pair>,
@@ -29,9 +30,9 @@ pub(super) fn rename_over(
     renamed
 }
 
-/// Gives the entry `name` its backup name. The entry keeps its own name as well where the file system has hard links, so that
-/// there is no moment without it; otherwise the backup name is returned, as the only one it has. Nothing happens when there is no
-/// such entry or no backup is wanted.
+/// Gives the entry `name` its backup name. The entry keeps its own name as well where the file system has hard links,
+/// so that there is no moment without it; otherwise the backup name is returned, as the only one it has. Nothing
+/// happens when there is no such entry or no backup is wanted.
 fn keep_old(
     run: &Run<'_>,
     pair: &Arc<Pair>,

@@ -18,8 +18,8 @@ pub(crate) fn making(kind: Kind, options: &Options) -> Doing {
     }
 }
 
-/// What it means that an entry could not be made: in a folder that this run made, the name can only be taken by another entry of
-/// this run.
+/// What it means that an entry could not be made: in a folder that this run made, the name can only be taken by
+/// another entry of this run.
 pub(super) fn cannot_make(action: Doing, spot: &Spot<'_>, cause: io::Error) -> Error {
     if cause.kind() == io::ErrorKind::AlreadyExists && spot.is_fresh() {
         return Error::JustCreated {

@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::run::Run;
 use crate::sys::{self, Span};
 
-/// Granularity at which zeros are looked for with `--sparse always`: the smallest block that a file system leaves out (bytes).
+/// Granularity at which zeros are looked for with `--sparse always`: the smallest block that a file system leaves out
+/// (bytes).
 const BLOCK_LEN: usize = 4_096;
 
-/// Longest step handed to another machine at once (bytes): a clone or a server-side copy must not be cut small, and a cancelled
-/// job must still be noticed.
+/// Longest step handed to another machine at once (bytes): a clone or a server-side copy must not be cut small, and a
+/// cancelled job must still be noticed.
 const OFFLOAD_LEN: u64 = 16 << 20;
 
 /// What stopped a stretch before its end.
@@ -43,7 +44,8 @@ pub(super) enum Zeros {
 }
 
 impl Mover<'_> {
-    /// Moves `span`, telling `each` the bytes as they pass. Returns where it ended: before the span's end when the source ended there.
+    /// Moves `span`, telling `each` the bytes as they pass. Returns where it ended: before the span's end when the
+    /// source ended there.
     pub(super) fn span(
         &self,
         span: Span,
@@ -71,8 +73,8 @@ impl Mover<'_> {
         Ok(position)
     }
 
-    /// Moves everything there is from or to something without positions: a pipe, a terminal. What was read is written at once,
-    /// since the next bytes may be long in coming. Returns how many there were.
+    /// Moves everything there is from or to something without positions: a pipe, a terminal. What was read is written
+    /// at once, since the next bytes may be long in coming. Returns how many there were.
     pub(super) fn stream(&self, buffer: &mut [u8]) -> Result<u64, Stop> {
         let (mut source, mut destination) = (self.source, self.destination);
         let mut moved = 0;

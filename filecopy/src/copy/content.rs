@@ -315,7 +315,8 @@ fn data(source: &File, size: u64) -> impl Iterator<Item = io::Result<Span>> {
 fn settle(mover: &Mover<'_>, filled: &mut Filled) -> Result<Option<Change>, Stop> {
     let before = filled.stat;
     let mut after = sys::stat(&*filled.source).map_err(Stop::Read)?;
-    // A source without a size of its own (a pipe, a file of /proc) has nothing to compare with; the log of this run grows by our doing.
+    // A source without a size of its own (a pipe, a file of /proc) has nothing to compare with; the log of this run
+    // grows by our doing.
     if before.kind != Kind::File
         || (before.size == 0 && after.size == 0)
         || mover.run.shared.log == Some(before.id)

@@ -73,7 +73,8 @@ pub(super) fn copy<'scope>(
     unless_failed(run, spot, kept_as, result)
 }
 
-/// What to say about a source that cannot be opened: what was listed as a file may have become a link or a socket since.
+/// What to say about a source that cannot be opened: what was listed as a file may have become a link or a socket
+/// since.
 fn unopened(spot: &Spot<'_>, listed: Kind, cause: std::io::Error) -> Error {
     let now = spot.pair.source.stat(spot.source_name, spot.links);
     if listed == Kind::File && now.is_ok_and(|now| now.kind != Kind::File) {
@@ -137,7 +138,8 @@ fn fill<'scope>(
         run.notice(error);
     }
     if stage.is_stream() && run.options.cp().is_none() {
-        // A device or pipe that was written to stays what it was. Most cannot be forced to a disk nor read back; a disk can be forced.
+        // A device or pipe that was written to stays what it was. Most cannot be forced to a disk nor read back; a
+        // disk can be forced.
         if stage.syncs_alone()
             && let Err(cause) = stage.file().sync_all()
             && cause.kind() != std::io::ErrorKind::InvalidInput

@@ -208,8 +208,8 @@ fn is_allowed(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, existing: &Stat) -> 
     asker.may_replace(&spot.destination(), obstacle)
 }
 
-/// Whether the entry is a name of the copy that another name of this source has already. It may be the only one, so it must not be removed
-/// to be linked anew.
+/// Whether the entry is a name of the copy that another name of this source has already. It may be the only one, so
+/// it must not be removed to be linked anew.
 fn is_copied_already(run: &Run<'_>, spot: &Spot<'_>, folder: &Dir, source: &Stat) -> bool {
     let copied = (names(run, spot, source) > 1).then(|| run.links.copied(source.id));
     let Some(copied) = copied.flatten() else {
@@ -278,7 +278,8 @@ pub(super) fn put_back(spot: &Spot<'_>, kept_as: &OsStr) -> Result<(), Error> {
     renamed.map_err(|cause| Error::io(Doing::PutBack, spot.destination(), cause))
 }
 
-/// Whether the backup's name is the source's own, so that making it would destroy the source. `cp` looks at the spelling first.
+/// Whether the backup's name is the source's own, so that making it would destroy the source. `cp` looks at the
+/// spelling first.
 pub(super) fn is_own_backup(
     options: &Options,
     spot: &Spot<'_>,

@@ -37,8 +37,8 @@ fn is_own_backup(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> bool {
     folder.is_some_and(|folder| inplace::is_own_backup(run.options, spot, folder, source))
 }
 
-/// What stands at the destination. A folder made by this run is known to be empty of foreign entries, and is not asked: creating
-/// there exclusively tells.
+/// What stands at the destination. A folder made by this run is known to be empty of foreign entries, and is not
+/// asked: creating there exclusively tells.
 fn existing(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Option<Stat>, Error> {
     let Some(folder) = &spot.pair.destination else {
         return Ok(None);
@@ -48,7 +48,8 @@ fn existing(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) -> Result<Option<Stat
     }
     match folder.stat(spot.destination_name, Links::Keep) {
         Ok(link) if link.kind == Kind::Symlink && spot.is_root && source.kind != Kind::Symlink => {
-            // What the user named is written to through a link, and a stream has no other name that could be (`/dev/stdout`).
+            // What the user named is written to through a link, and a stream has no other name that could be
+            // (`/dev/stdout`).
             let target = folder.stat(spot.destination_name, Links::Follow);
             let is_stream = |stat: &Stat| !matches!(stat.kind, Kind::File | Kind::Folder);
             Ok(target.ok().filter(is_stream).or(Some(link)))

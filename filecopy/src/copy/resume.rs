@@ -100,9 +100,9 @@ impl Map {
     }
 }
 
-/// Opens the partial copy for the destination `name`, with what of it can be trusted, or begins one. None when it is another's (a process that
-/// is copying to this destination now, or a user who put the file there), or when the job is cancelled before all of it was read again.
-/// Such a copy is made like any other.
+/// Opens the partial copy for the destination `name`, with what of it can be trusted, or begins one. None when it is
+/// another's (a process that is copying to this destination now, or a user who put the file there), or when the job
+/// is cancelled before all of it was read again. Such a copy is made like any other.
 pub(super) fn open(
     run: &Run<'_>,
     folder: &Dir,
@@ -179,8 +179,8 @@ pub(super) fn discard(run: &Run<'_>, spot: &Spot<'_>, source: &Stat) {
     }
 }
 
-/// Marks a destination folder that this run made as the unfinished copy of a source, so that the same command is understood to
-/// go on with it, not to copy into it.
+/// Marks a destination folder that this run made as the unfinished copy of a source, so that the same command is
+/// understood to go on with it, not to copy into it.
 pub(crate) fn mark_root(folder: &Dir, source: FileId) -> io::Result<()> {
     let mut mark = folder.create(OsStr::new(ROOT_MARK), 0o600)?;
     mark.write_all(root_mark(source).as_bytes())
@@ -208,7 +208,8 @@ fn root_mark(source: FileId) -> String {
     format!("filecopy resume 1\nroot {} {}\n", source.dev, source.ino)
 }
 
-/// Opens or makes the partial copy, and locks it against other processes until it is closed. None when it cannot be had.
+/// Opens or makes the partial copy, and locks it against other processes until it is closed. None when it cannot be
+/// had.
 fn claim(folder: &Dir, name: &OsStr, mode: u32) -> io::Result<Option<File>> {
     for _ in 0..CLAIMS {
         let file = match folder.open_both(name) {
@@ -238,7 +239,8 @@ fn claim(folder: &Dir, name: &OsStr, mode: u32) -> io::Result<Option<File>> {
     Ok(None)
 }
 
-/// With `--resume`: whether the destination has the source's content already, compared byte by byte. Its metadata is brought up to date.
+/// With `--resume`: whether the destination has the source's content already, compared byte by byte. Its metadata is
+/// brought up to date.
 pub(super) fn is_there_already(
     run: &Run<'_>,
     spot: &Spot<'_>,

@@ -112,7 +112,8 @@ fn make(run: &Run<'_>, spot: &Spot<'_>, stat: &Stat, existing: Option<&Stat>) ->
     )
 }
 
-/// Owner, attributes, mode and times of an entry that cannot be opened. Linux lets links have none of the attributes that users set.
+/// Owner, attributes, mode and times of an entry that cannot be opened. Linux lets links have none of the attributes
+/// that users set.
 fn keep_metadata(
     run: &Run<'_>,
     spot: &Spot<'_>,
@@ -251,14 +252,15 @@ fn symlink_to_source(
     }
 }
 
-/// Whether a new entry takes the place of an existing one. Under cp's rules that has to be asked for; what is simply in the way has been
-/// removed before.
+/// Whether a new entry takes the place of an existing one. Under cp's rules that has to be asked for; what is simply
+/// in the way has been removed before.
 fn replaces(run: &Run<'_>, existing: Option<&Stat>) -> bool {
     let replace = run.options.replace;
     existing.is_some() && matches!(replace, Replace::Atomically | Replace::InPlaceForced)
 }
 
-/// Makes an entry under the destination's name: at once, or, where it `replaces` another, under a temporary name that then takes its place.
+/// Makes an entry under the destination's name: at once, or, where it `replaces` another, under a temporary name that
+/// then takes its place.
 fn place(
     run: &Run<'_>,
     spot: &Spot<'_>,
@@ -293,7 +295,8 @@ fn swap_in(
         .in_flight
         .enter(spot.pair, &temporary, || make(folder, &temporary))?;
     let renamed = backup::rename_over(run, spot.pair, &temporary, spot.destination_name);
-    // Renaming one name of a file to another name of the same file does nothing and leaves both: the temporary one goes either way.
+    // Renaming one name of a file to another name of the same file does nothing and leaves both: the temporary one
+    // goes either way.
     drop(folder.remove(&temporary));
     run.shared.in_flight.leave(ticket);
     renamed

@@ -130,7 +130,8 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Whether the file must be forced to the disk by itself. A new file of a tree is not: the whole file system is, at the end.
+    /// Whether the file must be forced to the disk by itself. A new file of a tree is not: the whole file system is,
+    /// at the end.
     pub(super) fn syncs_alone(&self) -> bool {
         let together = sys::SYNCS_WHOLE && !self.spot.is_root && !self.replaces;
         self.run.options.sync == Sync::Yes && !together
@@ -157,7 +158,8 @@ impl<'a> Stage<'a> {
         let folder = self.spot.pair.destination()?;
         if !self.replaces {
             match folder.name_file(&self.file, self.spot.destination_name) {
-                // Somebody made it meanwhile: replaced as if it had been there before, unless that is the very thing to refuse.
+                // Somebody made it meanwhile: replaced as if it had been there before, unless that is the very thing
+                // to refuse.
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists && !self.spot.is_fresh() => {}
                 result => return result,
@@ -256,7 +258,8 @@ fn open(
     }
     if existing.is_none() && source.size < plan::RESERVE_FROM {
         match direct() {
-            // Somebody made it meanwhile: replaced as if it had been there before, unless that is the very thing to refuse.
+            // Somebody made it meanwhile: replaced as if it had been there before, unless that is the very thing to
+            // refuse.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !spot.is_fresh() => {}
             opened => return opened,
         }
@@ -330,8 +333,8 @@ fn wanted_mode(run: &Run<'_>, source: &Stat, existing: Option<&Stat>) -> u32 {
     }
 }
 
-/// Permission bits to create with. The final ones where nothing else has to happen first, so that small files need no second call;
-/// the owner's alone where the file will belong to somebody else or an access control list is inherited.
+/// Permission bits to create with. The final ones where nothing else has to happen first, so that small files need no
+/// second call; the owner's alone where the file will belong to somebody else or an access control list is inherited.
 fn creation_mode(run: &Run<'_>, spot: &Spot<'_>, source: &Stat, wanted: u32) -> u32 {
     let keeps = run.options.preserve;
     let wanted = if keeps.mode {

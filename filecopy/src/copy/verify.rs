@@ -12,8 +12,8 @@ use crate::sys::{self, Span};
 use super::content::Filled;
 use super::hash::{self, Segment};
 
-/// Reads a written file back, from the disk as far as the system lets go of its cache, and compares. A clone, whose bytes never
-/// passed through here, is compared with its source.
+/// Reads a written file back, from the disk as far as the system lets go of its cache, and compares. A clone, whose
+/// bytes never passed through here, is compared with its source.
 pub(super) fn read_back(
     run: &Run<'_>,
     spot: &Spot<'_>,

@@ -13,8 +13,8 @@ use std::time::Duration;
 use crate::place::Pair;
 use crate::sys::{self, Links};
 
-/// How often, and how long each time, [`InFlight::abandon`] waits for files that are being made. A system call that hangs
-/// (a network file system) must not keep a program from ending.
+/// How often, and how long each time, [`InFlight::abandon`] waits for files that are being made. A system call that
+/// hangs (a network file system) must not keep a program from ending.
 const LAST_TRIES: u32 = 20;
 const LAST_WAIT: Duration = Duration::from_millis(5);
 

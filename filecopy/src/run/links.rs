@@ -52,8 +52,8 @@ pub(crate) enum Claim<'a> {
     Again(Copied),
 }
 
-/// The duty to tell how the first copy of a file ended. Others wait for it, so dropping it, in a panic too, tells that there is
-/// no copy.
+/// The duty to tell how the first copy of a file ended. Others wait for it, so dropping it, in a panic too, tells
+/// that there is no copy.
 #[derive(Debug)]
 pub(crate) struct Unsettled<'a> {
     links: &'a Links,

@@ -28,14 +28,15 @@ use inflight::InFlight;
 use links::Links;
 use throttle::Throttle;
 
-/// Descriptors kept for everything that is not a folder waiting for its subfolders: the standard streams, the log, signals.
+/// Descriptors kept for everything that is not a folder waiting for its subfolders: the standard streams, the log,
+/// signals.
 const OTHER_DESCRIPTORS: u64 = 14;
 
 /// Descriptors a worker holds while it copies one file: two folders, two files, and two while a folder is opened again.
 const DESCRIPTORS_PER_WORKER: u64 = 6;
 
-/// Address space that a worker may take, mostly reserved by the memory allocator and never used (bytes). Where less is allowed
-/// (`ulimit -v`) the allocator falls back to whole pages for single words, and soon has none left.
+/// Address space that a worker may take, mostly reserved by the memory allocator and never used (bytes). Where less
+/// is allowed (`ulimit -v`) the allocator falls back to whole pages for single words, and soon has none left.
 const ADDRESS_SPACE_PER_WORKER: u64 = 192 << 20;
 
 /// Where idle workers are asked for help with one file; none when the job is a single small file.
@@ -76,8 +77,9 @@ impl Shared {
         let room = address_space.map_or(u64::MAX, |limit| limit / ADDRESS_SPACE_PER_WORKER);
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         let workers = options.jobs.get().min(affordable).min(room).max(1);
-        // Two descriptors a pair, and half of what is left may wait, so that other jobs and libraries have the rest. The roots and the
-        // folder just left come on top: closing that one too would make each step down a deep tree begin at the root again.
+        // Two descriptors a pair, and half of what is left may wait, so that other jobs and libraries have the rest.
+        // The roots and the folder just left come on top: closing that one too would make each step down a deep tree
+        // begin at the root again.
         let left = descriptors.saturating_sub(workers as u64 * DESCRIPTORS_PER_WORKER);
         let open_budget =
             usize::try_from(left / 4).map_or(usize::MAX, |waiting| waiting.saturating_add(2));

@@ -25,7 +25,8 @@ pub(crate) const EIO: i32 = i32::MIN;
 /// The system's number for symbolic links that lead in a circle: not known here either.
 pub(crate) const ELOOP: i32 = i32::MIN;
 
-/// The mask that modes are cut by where they are not copied. The standard library cannot ask for it; this is what systems begin with.
+/// The mask that modes are cut by where they are not copied. The standard library cannot ask for it; this is what
+/// systems begin with.
 pub(crate) fn take_umask() -> u32 {
     0o022
 }
@@ -605,8 +606,8 @@ fn convert(found: &Metadata) -> io::Result<Stat> {
     })
 }
 
-/// Where files have no number they are told apart by what can be had: creation time and size make two files differ, so that no
-/// file is taken for another one unless these agree.
+/// Where files have no number they are told apart by what can be had: creation time and size make two files differ,
+/// so that no file is taken for another one unless these agree.
 #[cfg(not(unix))]
 fn convert(found: &Metadata) -> io::Result<Stat> {
     let time = |moment: io::Result<SystemTime>| {

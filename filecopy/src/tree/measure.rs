@@ -13,7 +13,8 @@ use crate::job::Progress;
 use crate::plan;
 use crate::sys::{self, Dir, FileId, Kind, Links, ListBuffer, Stat};
 
-/// How much a measurement may take. A tree that needs more has no total, because memory and descriptors must not follow the tree.
+/// How much a measurement may take. A tree that needs more has no total, because memory and descriptors must not
+/// follow the tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// Folders open at a time.
@@ -47,7 +48,8 @@ impl Total {
     pub(crate) fn add(&mut self, stat: &Stat) {
         self.files += 1;
         if stat.kind == Kind::File {
-            // Holes are not moved. Storage says less than the size in small files too, where the file system packs them.
+            // Holes are not moved. Storage says less than the size in small files too, where the file system packs
+            // them.
             self.bytes += if stat.size < 1 << 20 {
                 stat.size
             } else {
@@ -57,7 +59,8 @@ impl Total {
     }
 }
 
-/// Measures a tree. None when the job was cancelled, a part cannot be read, or the tree is out of bounds: then there is no honest total.
+/// Measures a tree. None when the job was cancelled, a part cannot be read, or the tree is out of bounds: then there
+/// is no honest total.
 pub(crate) fn tree(
     options: &Options,
     progress: &Progress,

@@ -107,8 +107,8 @@ struct Level {
     is_kept: bool,
 }
 
-/// Removes an entry, with all it holds when it is a folder, except what the filter leaves out; tells whether it is gone. Goes down and
-/// up by names, so that neither the depth of the tree nor the number of descriptors bounds it.
+/// Removes an entry, with all it holds when it is a folder, except what the filter leaves out; tells whether it is
+/// gone. Goes down and up by names, so that neither the depth of the tree nor the number of descriptors bounds it.
 fn remove(run: &Run<'_>, around: &Folder, folder: &Dir, name: &OsStr) -> io::Result<bool> {
     use io::ErrorKind::{IsADirectory, PermissionDenied};
     let refused = match folder.remove(name) {

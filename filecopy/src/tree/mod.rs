@@ -32,7 +32,8 @@ use crate::sys::{self, Dir, Kind, Links, ListBuffer, Stat};
 /// Subfolders that may wait for a worker. More are copied by the worker that finds them.
 const MAX_WAITING: usize = 2_048;
 
-/// How deep a worker copies subfolders on the spot before it lets them wait after all: each level holds a list buffer and descriptors.
+/// How deep a worker copies subfolders on the spot before it lets them wait after all: each level holds a list buffer
+/// and descriptors.
 const MAX_ON_THE_SPOT: usize = 8;
 
 /// A folder found and, at the destination, made, but not entered yet.
@@ -166,8 +167,9 @@ fn open(run: &Run<'_>, found: &Found, place: Place) -> Result<(Place, Pair), Err
     Ok((place.found(stat.id, identity), pair))
 }
 
-/// Lets this user write to a folder of the destination that was there before, until [`keep`] gives it its mode: where files are
-/// replaced whole, a folder that may not be written would keep even its files from being brought up to date.
+/// Lets this user write to a folder of the destination that was there before, until [`keep`] gives it its mode: where
+/// files are replaced whole, a folder that may not be written would keep even its files from being brought up to
+/// date.
 pub(crate) fn open_up(run: &Run<'_>, folder: &Dir, met: &Stat) {
     let is_closed = met.mode & 0o300 != 0o300 && !run.shared.is_privileged;
     if is_closed && run.options.preserve.mode && run.options.cp().is_none() && !run.is_dry() {

@@ -1,7 +1,7 @@
 //! Asks the person at the keyboard before a file is replaced (`-i`).
 //!
-//! The question goes to stderr and the answer comes from stdin, terminal or not; `y` at its beginning means yes, anything
-//! else, the end of input included, means no.
+//! The question goes to stderr and the answer comes from stdin, terminal or not; `y` at its beginning means yes,
+//! anything else, the end of input included, means no.
 
 use std::io::{self, BufRead, Write};
 use std::path::Path;

@@ -16,8 +16,8 @@ pub(super) struct Habits {
     pub(super) suffix: Option<OsString>,
 }
 
-/// The backups that `control`, the value of `--backup` if it has one, and `suffix` ask for. Without a word they are numbered where
-/// numbered ones exist, and simple elsewhere.
+/// The backups that `control`, the value of `--backup` if it has one, and `suffix` ask for. Without a word they are
+/// numbered where numbered ones exist, and simple elsewhere.
 pub(super) fn choice(
     control: Option<&OsStr>,
     suffix: Option<&OsStr>,

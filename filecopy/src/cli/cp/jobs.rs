@@ -22,7 +22,8 @@ pub(super) struct Plan {
     below: Option<PathBuf>,
 }
 
-/// Finds each source's destination. A destination that is no folder where one is needed is a mistake like one on the command line.
+/// Finds each source's destination. A destination that is no folder where one is needed is a mistake like one on the
+/// command line.
 pub(super) fn plan(request: &mut Request) -> Result<Plan, Usage> {
     let into = folder(request)?;
     if into.is_none() && request.names == Names::Whole {

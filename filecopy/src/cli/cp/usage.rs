@@ -13,7 +13,8 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// A mistake that the help text explains. What was typed is part of the message, so it must not act on the terminal.
+    /// A mistake that the help text explains. What was typed is part of the message, so it must not act on the
+    /// terminal.
     pub(super) fn of(message: impl AsRef<str>) -> Self {
         Self {
             message: visible(message.as_ref()).into_owned(),

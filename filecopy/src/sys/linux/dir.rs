@@ -34,8 +34,8 @@ impl AsFd for Dir {
 }
 
 impl Dir {
-    /// Opens a folder by a path of any length; links in it are followed. One that may not be listed is opened all the same, to reach
-    /// what is in it.
+    /// Opens a folder by a path of any length; links in it are followed. One that may not be listed is opened all the
+    /// same, to reach what is in it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let bytes = path.as_os_str().as_bytes();
         if bytes.len() < PATH_STEP {
@@ -98,7 +98,8 @@ impl Dir {
     }
 
     /// Calls `each` with every name in this folder (not `.` and `..`) and its kind where the file system tells it for
-    /// nothing, until it breaks off. Memory is `buffer`, whatever the size of the folder. Entries that come and go meanwhile may or may not be told.
+    /// nothing, until it breaks off. Memory is `buffer`, whatever the size of the folder. Entries that come and go
+    /// meanwhile may or may not be told.
     pub(crate) fn list(
         &self,
         buffer: &mut ListBuffer,

@@ -28,8 +28,8 @@ pub(crate) fn write_at(file: &File, bytes: &[u8], position: u64) -> io::Result<(
     file.write_all_at(bytes, position)
 }
 
-/// Reserves storage for `len` bytes without changing the file's size. Fails when the disk has not that much room; a file
-/// system that cannot reserve is no failure.
+/// Reserves storage for `len` bytes without changing the file's size. Fails when the disk has not that much room; a
+/// file system that cannot reserve is no failure.
 pub(crate) fn allocate(file: &File, len: u64) -> io::Result<()> {
     loop {
         match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, len) {
@@ -48,8 +48,8 @@ pub(crate) fn punch(file: &File, start: u64, len: u64) -> io::Result<()> {
     Ok(rustix::fs::fallocate(file, flags, start, len)?)
 }
 
-/// The first stretch of data at or after `from`, or none up to the end. A file system that does not know its holes answers
-/// one stretch to the end.
+/// The first stretch of data at or after `from`, or none up to the end. A file system that does not know its holes
+/// answers one stretch to the end.
 pub(crate) fn next_data(file: &File, from: u64, size: u64) -> io::Result<Option<Span>> {
     let start = match rustix::fs::seek(file, SeekFrom::Data(from)) {
         Ok(start) => start,
