@@ -22,18 +22,18 @@ use std::time::Duration;
 
 use common::quote::plain;
 use common::units::{ByteSize, clock_time, rate};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::job::Tally;
+
+use parts::Parts;
+
+mod parts;
 
 /// The time over which the rate is taken: long enough to be read, short enough to be of now.
 pub const WINDOW: Duration = Duration::from_secs(5);
 
 /// Samples kept: [`WINDOW`] at more than twice the rate at which a driver shows lines.
 const MAX_SAMPLES: usize = 64;
-
-/// The least columns in which a name still says something.
-const MIN_NAME_WIDTH: usize = 8;
 
 /// What a copy amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,106 +244,10 @@ pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// The parts of a line in the order in which they stand.
-#[derive(Clone, Default)]
-struct Parts {
-    label: Option<String>,
-    share: Option<String>,
-    /// Stands where `done_of_whole` is unknown or has no room.
-    done: Option<String>,
-    done_of_whole: Option<String>,
-    files: Option<String>,
-    rate: Option<String>,
-    remaining: Option<String>,
-}
-
-impl Parts {
-    /// Leaves out parts until the line fits, and cuts it when even the last one does not.
-    fn fit(mut self, name: &str, width: usize) -> String {
-        let leave_out: [fn(&mut Self); 6] = [
-            |parts| parts.files = None,
-            |parts| parts.done_of_whole = None,
-            |parts| parts.rate = None,
-            |parts| parts.remaining = None,
-            |parts| {
-                parts.done = if parts.share.is_some() {
-                    None
-                } else {
-                    parts.done.take()
-                }
-            },
-            |parts| parts.label = None,
-        ];
-        let mut line = self.join();
-        for leave_out in leave_out {
-            if line.width() <= width {
-                break;
-            }
-            leave_out(&mut self);
-            line = self.join();
-        }
-        let room = width.saturating_sub(line.width() + SPACE.len());
-        if !name.is_empty() && (name.width() <= room || room >= MIN_NAME_WIDTH) {
-            line.push_str(SPACE);
-            line.push_str(&end_of(name, room));
-        }
-        start_of(&line, width)
-    }
-
-    fn join(&self) -> String {
-        let done = self.done_of_whole.as_ref().or(self.done.as_ref());
-        let parts = [
-            self.label.as_ref(),
-            self.share.as_ref(),
-            done,
-            self.files.as_ref(),
-            self.rate.as_ref(),
-            self.remaining.as_ref(),
-        ];
-        parts
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(SPACE)
-    }
-}
-
-const SPACE: &str = "  ";
-
-/// As much of the end of a text as fits, with `…` for what was cut: the end of a path tells more than its start.
-fn end_of(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut room = width.saturating_sub(1);
-    let mut start = text.len();
-    for (at, c) in text.char_indices().rev() {
-        let Some(left) = room.checked_sub(c.width().unwrap_or(0)) else {
-            break;
-        };
-        room = left;
-        start = at;
-    }
-    format!("…{}", &text[start..])
-}
-
-/// As much of the start of a text as fits.
-fn start_of(text: &str, width: usize) -> String {
-    let mut room = width;
-    let fits = |c: &char| match room.checked_sub(c.width().unwrap_or(0)) {
-        Some(left) => {
-            room = left;
-            true
-        }
-        None => false,
-    };
-    text.chars().take_while(fits).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr;
 
     use super::*;
 

@@ -66,7 +66,7 @@ pub fn stopped(tally: Tally, time: Duration, resume: Resume) -> String {
         return format!("after {time}: {whole} copied, {unfinished}");
     }
     if tally.bytes > 0 {
-        format!("after {time}: no file was finished, {unfinished}")
+        format!("after {time}: {unfinished}")
     } else {
         format!("after {time}: nothing was copied")
     }
@@ -325,10 +325,7 @@ mod tests {
             stopped(tally, Duration::from_millis(7), Resume::No)
         };
         assert_eq!(early(0), "after 7 ms: nothing was copied");
-        assert_eq!(
-            early(9),
-            "after 7 ms: no file was finished, what was unfinished is removed"
-        );
+        assert_eq!(early(9), "after 7 ms: what was unfinished is removed");
     }
 
     #[test]
