@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use common::clock::Clock;
 use common::exit::ExitStatus;
 use common::streams;
-use filecopy::session::{Request, Session};
+use filecopy::front::session::{Request, Session};
 
 use args::Args;
 

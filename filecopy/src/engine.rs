@@ -1,4 +1,22 @@
 //! Runs jobs: the copier as others see it.
+//!
+//! ```text
+//! roots   the two ends of a job: what must not be copied is refused here, before anything is made
+//! tree    folders, shared among workers            plan, sameness, filter   decisions, pure
+//! copy    one entry that is no folder              place                    where an entry stands
+//! run     what a running job has at hand           sys                      the operating system
+//! ```
+
+pub(crate) mod copy;
+pub(crate) mod filter;
+mod parents;
+pub(crate) mod place;
+pub(crate) mod plan;
+pub(crate) mod roots;
+pub(crate) mod run;
+pub(crate) mod sameness;
+pub(crate) mod sys;
+pub(crate) mod tree;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,15 +29,14 @@ use crossbeam_channel::Sender;
 
 use crate::ask::Ask;
 use crate::config::{Backup, Extraneous, Follow, Options, Resume};
-use crate::copy::{self, resume};
+use crate::engine::copy::resume;
+use crate::engine::roots::End;
+use crate::engine::run::{Run, Shared};
+use crate::engine::sys::{Dir, Kind};
+use crate::engine::tree::measure::{self, Bounds, Total};
+use crate::engine::tree::mirror;
 use crate::error::Error;
 use crate::job::{Event, Job, JobId, Outcome, Progress};
-use crate::parents;
-use crate::roots::{self, End};
-use crate::run::{Run, Shared};
-use crate::sys::{self, Dir, Kind};
-use crate::tree::measure::{self, Bounds, Total};
-use crate::tree::mirror;
 
 /// How a destination named by the user is to be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

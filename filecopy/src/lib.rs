@@ -4,19 +4,19 @@
 //!  command line        typed lines
 //!      │ cli               │ prompt
 //!      ▼                   ▼
-//!   oneshot           interactive          drivers: one loop each over events, signals and time
+//!   oneshot           interactive          front/: one loop each over events, signals and time
 //!      └────────┬──────────┘
-//!             jobs                         a thread for each running job
+//!        queue, jobs                       jobs in order on one thread, or a thread each at the prompt
 //!               │ Job
 //!               ▼
-//!             engine ── plan ── roots      what is copied where; what must not be
+//!            Engine ── roots ── plan       engine/: what is copied where, and what must not be
 //!               │
 //!               ▼
 //!        tree (folders, shared by workers) ──► copy (one entry) ──► sys (the system)
 //!               │
 //!               │ Progress, Event
 //!               ▼
-//!     journal → log.txt · progress → terminal · json, summary → streams
+//!     journal → log.txt · progress → terminal · json, summary → streams        tell/
 //! ```
 //!
 //! The middle is the copier. It is told where to copy by an [`engine::Engine`], tells what happens as
@@ -28,36 +28,9 @@
 
 pub mod ask;
 pub mod config;
-pub mod engine;
 pub mod error;
 pub mod job;
 
-mod copy;
-mod filter;
-mod parents;
-mod place;
-mod plan;
-mod roots;
-mod run;
-mod sameness;
-mod sys;
-mod tree;
-
-pub mod complete;
-mod confirm;
-mod desk;
-mod folders;
-mod guard;
-pub mod interactive;
-pub mod jobs;
-pub mod journal;
-pub mod json;
-mod logbook;
-pub mod oneshot;
-mod output;
-pub mod progress;
-pub mod prompt;
-pub mod queue;
-pub mod session;
-pub mod summary;
-pub mod words;
+pub mod engine;
+pub mod front;
+pub mod tell;

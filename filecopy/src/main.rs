@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use common::clock::Clock;
-use filecopy::{interactive, oneshot};
+use filecopy::front::{interactive, oneshot};
 
 use crate::cli::Command;
 

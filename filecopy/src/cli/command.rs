@@ -10,7 +10,7 @@ use filecopy::config::{
     Detail, Existing, Extraneous, Filter, Follow, Mode, Mounts, Options, Resume, Sync, Verify,
 };
 use filecopy::engine::Target;
-use filecopy::session::{Consent, Form, LogChoice, Request, Session, Volume};
+use filecopy::front::session::{Consent, Form, LogChoice, Request, Session, Volume};
 
 use super::args::Args;
 use super::{Command, Person, UsageError, values};

@@ -16,8 +16,9 @@ impl Usage {
     /// A mistake that the help text explains. What was typed is part of the message, so it must not act on the
     /// terminal.
     pub(super) fn of(message: impl AsRef<str>) -> Self {
+        let lines = message.as_ref().split('\n').map(visible);
         Self {
-            message: visible(message.as_ref()).into_owned(),
+            message: lines.collect::<Vec<_>>().join("\n"),
             hint: true,
         }
     }
