@@ -129,6 +129,11 @@ impl Row {
         }
     }
 
+    /// Whether a copy is so few files that removing it costs the next one nothing. (After many, ext4 searches long for free inodes.)
+    pub(crate) fn is_few_files(self) -> bool {
+        !matches!(self, Self::Small | Self::Tree | Self::Memory)
+    }
+
     /// Who comes, the one to compare with first.
     pub(crate) fn tools(self) -> &'static [Tool] {
         use Tool::{Cp, CpArchive, Cpz, Fcp, Filecopy, Original, Rsync, Xcp};
