@@ -14,12 +14,10 @@ pub(crate) const SPLIT_FROM: u64 = 32 << 20;
 /// Chunks in a range: what a worker takes of a split file, and the unit of `--resume`'s map and of verification.
 pub(crate) const RANGE_CHUNKS: u64 = 1_024;
 
-/// Chunks moved by one system call: one call a chunk costs 2.4 times as much as `cp`, this nothing. Measured on one
-/// and two threads; with more than [`WIDE_JOBS`] workers the buffers are smaller to bound memory, at 2 % of the
-/// speed.
-const CALL_CHUNKS: u64 = 128;
-const CALL_CHUNKS_OF_MANY: u64 = 32;
-const WIDE_JOBS: usize = 3;
+/// Chunks moved by one system call. One a call costs 2.4 times as much as `cp`, 32 nothing measurable. 128 are no faster
+/// where memory is at hand, and up to three times slower in a virtual machine that gives free memory back to its host:
+/// the kernel makes pages as large as the writes, and large blocks of free memory are those that went back.
+const CALL_CHUNKS: usize = 32;
 
 /// What to do about a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +113,7 @@ pub(crate) fn links_below(options: &Options) -> Links {
 /// The way a regular file's bytes take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// One read, one write.
+    /// Front to back, nothing reserved: one read and one write for most.
     Small,
     /// Front to back.
     Whole,
@@ -130,7 +128,7 @@ pub(crate) fn way(source: &Stat, options: &Options, workers: usize) -> Way {
     let has_holes = source.allocated < source.size && options.sparse != Sparse::Never;
     if has_holes {
         Way::Sparse
-    } else if source.size < RESERVE_FROM.min(call_len(options) as u64) {
+    } else if source.size < RESERVE_FROM {
         Way::Small
     } else if source.size >= SPLIT_FROM && workers > 1 && crate::engine::sys::POSITIONED {
         Way::Ranges
@@ -142,13 +140,7 @@ pub(crate) fn way(source: &Stat, options: &Options, workers: usize) -> Way {
 /// Bytes moved by one system call: whole chunks, one at least.
 pub(crate) fn call_len(options: &Options) -> usize {
     let chunk = options.chunk_len.get();
-    let calls = if options.jobs.get() > WIDE_JOBS {
-        CALL_CHUNKS_OF_MANY
-    } else {
-        CALL_CHUNKS
-    };
-    let target = usize::try_from(calls).unwrap_or(1) * crate::config::CHUNK_LEN;
-    (target / chunk).max(1) * chunk
+    (CALL_CHUNKS * crate::config::CHUNK_LEN / chunk).max(1) * chunk
 }
 
 /// Bytes in a range: whole chunks, and about the same whatever the chunk.
@@ -443,7 +435,7 @@ mod tests {
                 assert_eq!(call % chunk, 0, "call of whole chunks of {chunk}");
                 assert_eq!(range % chunk as u64, 0, "range of whole chunks of {chunk}");
                 assert!(
-                    call <= chunk.max(1_310_720),
+                    call <= chunk.max(CALL_CHUNKS * crate::config::CHUNK_LEN),
                     "one worker's memory with chunks of {chunk}"
                 );
                 assert!(
