@@ -12,7 +12,7 @@ use crate::copying::{copies, filecopy, in_memory};
 const MIB: usize = 1 << 20;
 
 /// The chunk; what is staged without a name; what one call moves, with few workers; a range; what is split among workers.
-const BOUNDARIES: [usize; 5] = [10_240, 32 * 10_240, MIB, 10 * MIB, 32 * MIB];
+const BOUNDARIES: [usize; 5] = [10_240, 64 * 10_240, MIB, 10 * MIB, 32 * MIB];
 
 #[track_caller]
 fn assert_same_bytes(one: &Path, other: &Path, what: &str) {
