@@ -5,7 +5,7 @@ use crate::config::{Existing, Follow, NewMode, Options, Sparse, Special};
 use crate::engine::sys::{Kind, Links, Stat, Time};
 
 /// From here on a file's storage is reserved first (it removes 40 % of the time on ext4), and a new file gets its
-/// name only when it is whole. Below, one read and one write do it all. Bytes.
+/// name only when it is whole (bytes).
 pub(crate) const RESERVE_FROM: u64 = 1 << 20;
 
 /// From here on idle workers help with ranges of one file (bytes).
