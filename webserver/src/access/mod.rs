@@ -1,0 +1,5 @@
+//! The access log and whom it names.
+
+pub mod record;
+pub mod writer;
+pub mod client;

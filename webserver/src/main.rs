@@ -1,0 +1,3 @@
+//! The program `webserver`.
+
+fn main() {}
