@@ -45,6 +45,12 @@ bench-copy *arguments: (_build "filecopy") (_build "tests")
     tests/bench/peers
     @"{{ binaries }}/bench-copy" "$@"
 
+# Measures webserver against nginx, h2o, lighttpd and static-web-server, in interleaved rounds.
+[group('measure')]
+bench-web *arguments: (_build "webserver") (_build "tests")
+    tests/bench/peers
+    @WIREWORK_BIN_DIR="{{ binaries }}" "{{ binaries }}/bench-web" "$@"
+
 # Runs GNU's own tests of cp against `filecopy cp`, fetched when missing.
 [group('develop')]
 gnu-cp *arguments: (_build "filecopy")

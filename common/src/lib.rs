@@ -3,7 +3,7 @@
 //! ```text
 //!                    ┌────────── cli ──────────┐  argv → checked values; --help, completions, man page
 //!   signals ──► shutdown ─┐                    ▼
-//!   keys ─────► console ──┼─► channels ──► the program ──► linelog ──► log.txt (one writer thread)
+//!   keys ─────► console ──┼─► channels ──► the program ──► linelog, linesink ──► log.txt
 //!   bytes ────► line ─────┘                 │   ▲   │
 //!                                           │ clock └──► log ──────┐
 //!                     stamp, units, quote, style: values → text    ▼
@@ -24,6 +24,7 @@ pub mod quote;
 pub mod style;
 
 pub mod linelog;
+pub mod linesink;
 pub mod log;
 
 pub mod console;

@@ -5,28 +5,23 @@
 //! ```
 //!
 //! A caller waits only when `QUEUE_LINES` lines are already queued. [`LineLog`] owns the writer: closing or dropping
-//! it (also while a panic unwinds) writes what is queued and joins the thread. When the disk is full the lines are
-//! kept, up to `KEPT_LEN`, and tried again with every later batch and at the close; the trouble is told once, and
-//! what had to be thrown away is counted and told at the close. In the file there are only whole lines: a half-written
-//! one is continued where it ended, or begun again on a line of its own if someone else wrote in between.
+//! it (also while a panic unwinds) writes what is queued and joins the thread. What happens when the disk is full is said
+//! in [`crate::linesink`]; lines that were lost are counted and told at the close.
 //!
 //! It gives lines no time stamp and makes them no safer to show: callers do (see [`crate::quote`]). It does not rotate
 //! files.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::{exit, quote, streams};
+use crate::linesink::{LineSink, Sharing};
+use crate::quote;
 
 /// Lines that wait in memory for the writer before a caller has to wait too.
 const QUEUE_LINES: usize = 1024;
-
-/// Bytes of lines that are kept while they cannot be written.
-const KEPT_LEN: usize = 1 << 20;
 
 /// Bytes after which a batch is written even if more is queued.
 const BATCH_LEN: usize = 64 << 10;
@@ -64,13 +59,13 @@ impl LineLog {
     /// [`OpenLogError`] if the file cannot be opened for append or no thread can be started.
     pub fn open(program: &'static str, path: impl Into<PathBuf>) -> Result<Self, OpenLogError> {
         let path = path.into();
-        let output =
-            FileOutput::open(&path).map_err(|source| OpenLogError::File { path, source })?;
-        let identity = identity_of(&output.file);
+        let sink = LineSink::open(program, &path, Sharing::Umask)
+            .map_err(|source| OpenLogError::File { path, source })?;
+        let identity = sink.identity();
         let (queue, lines) = bounded(QUEUE_LINES);
         let writer = std::thread::Builder::new()
             .name("log writer".into())
-            .spawn(move || Writer::new(program, output).run(&lines))
+            .spawn(move || write(sink, &lines))
             .map_err(OpenLogError::Thread)?;
         Ok(Self {
             queue: Some(queue),
@@ -116,227 +111,36 @@ impl Drop for LineLog {
     }
 }
 
-/// The thread's state: lines that are not in the file yet, and whether that has been told.
-struct Writer {
-    program: &'static str,
-    output: FileOutput,
-    /// Whole lines; the first `written` bytes are in the file already.
-    pending: Vec<u8>,
-    written: usize,
-    failing: bool,
-    lost: u64,
-}
-
-impl Writer {
-    const fn new(program: &'static str, output: FileOutput) -> Self {
-        Self {
-            program,
-            output,
-            pending: Vec::new(),
-            written: 0,
-            failing: false,
-            lost: 0,
+/// Runs until the log is closed and the queue empty; returns the lines lost.
+fn write(mut sink: LineSink, queue: &Receiver<Vec<u8>>) -> u64 {
+    for line in queue {
+        if sink.is_failing() {
+            // Before more lines are turned away for want of room.
+            sink.write_out();
         }
-    }
-
-    /// Runs until the log is closed and the queue empty; returns the lines lost.
-    fn run(mut self, queue: &Receiver<Vec<u8>>) -> u64 {
-        for line in queue {
-            if self.failing {
-                // Before more lines are turned away for want of room.
-                self.write_out();
-            }
-            self.accept(&line);
-            while self.pending.len() < BATCH_LEN
-                && let Ok(line) = queue.try_recv()
-            {
-                self.accept(&line);
-            }
-            self.write_out();
+        sink.accept(&line);
+        while sink.pending_len() < BATCH_LEN
+            && let Ok(line) = queue.try_recv()
+        {
+            sink.accept(&line);
         }
-        self.write_out();
-        self.lost += count_lines(&self.pending[self.written..]);
-        if self.lost > 0 {
-            let lines = if self.lost == 1 { "line" } else { "lines" };
-            self.complain(&format!("{}: {} {lines} lost", self.name(), self.lost));
-        }
-        self.lost
+        sink.write_out();
     }
-
-    /// What is kept stays without gaps; the newest lines go first when there is no room.
-    fn accept(&mut self, line: &[u8]) {
-        if self.failing && self.pending.len() + line.len() > KEPT_LEN {
-            self.lost += 1;
-        } else {
-            self.pending.extend_from_slice(line);
-        }
+    let lost = sink.finish();
+    if lost > 0 {
+        let lines = if lost == 1 { "line" } else { "lines" };
+        sink.complain(&format!("{}: {lost} {lines} lost", sink.name()));
     }
-
-    fn write_out(&mut self) {
-        match self.output.write_lines(&self.pending, &mut self.written) {
-            Ok(()) => {
-                self.pending.clear();
-                self.written = 0;
-                self.failing = false;
-            }
-            Err(error) if !self.failing => {
-                self.failing = true;
-                let (name, reason) = (self.name(), exit::io_message(&error));
-                self.complain(&format!(
-                    "cannot write {name}: {reason}; its lines are kept and tried again"
-                ));
-            }
-            Err(_) => {}
-        }
-    }
-
-    fn complain(&self, message: &str) {
-        streams::notice(&format!("{}: {message}", self.program));
-    }
-
-    fn name(&self) -> String {
-        quote::plain(&self.output.path)
-    }
-}
-
-struct FileOutput {
-    path: PathBuf,
-    file: File,
-    /// Whether the file ends inside a line that we did not write, or can no longer continue.
-    begin_with_newline: bool,
-    /// Where our half-written line ended, while the rest of it cannot be written.
-    half_line_end: Option<u64>,
-}
-
-impl FileOutput {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = open_for_append(path)?;
-        let begin_with_newline = ends_inside_a_line(path, &file);
-        Ok(Self {
-            path: path.into(),
-            file,
-            begin_with_newline,
-            half_line_end: None,
-        })
-    }
-
-    /// Writes `lines[*written..]`, advancing `written` as bytes reach the file.
-    fn write_lines(&mut self, lines: &[u8], written: &mut usize) -> io::Result<()> {
-        self.find_half_line(lines, written);
-        if self.begin_with_newline && *written < lines.len() {
-            let with_newline = [b"\n", &lines[*written..]].concat();
-            let mut reached = 0;
-            let result = write_fully(&mut self.file, &with_newline, &mut reached);
-            self.begin_with_newline = reached == 0;
-            *written += reached.saturating_sub(1);
-            return result.inspect_err(|_| self.note_half_line(lines, *written));
-        }
-        write_fully(&mut self.file, lines, written)
-            .inspect_err(|_| self.note_half_line(lines, *written))
-    }
-
-    /// Remembers where the file ended if a line of ours was cut there.
-    fn note_half_line(&mut self, lines: &[u8], written: usize) {
-        let cut_inside = written > 0 && lines[written - 1] != b'\n';
-        self.half_line_end = if cut_inside {
-            self.file.stream_position().ok()
-        } else {
-            None
-        };
-    }
-
-    /// If someone else wrote after our half line, it cannot be continued: goes back to the line's beginning.
-    fn find_half_line(&mut self, lines: &[u8], written: &mut usize) {
-        let Some(end) = self.half_line_end.take() else {
-            return;
-        };
-        let untouched = self
-            .file
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() == end);
-        if !untouched {
-            let line_start = lines[..*written]
-                .iter()
-                .rposition(|&byte| byte == b'\n')
-                .map_or(0, |at| at + 1);
-            *written = line_start;
-            self.begin_with_newline = ends_inside_a_line(&self.path, &self.file);
-        }
-    }
-}
-
-/// Opens or creates. A pipe that nobody reads is refused, where the system would wait for a reader before anything else
-/// is done: its name may lie in wait in a folder of others.
-fn open_for_append(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    {
-        use rustix::fs::{OFlags, fcntl_setfl};
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        let file = options.open(path)?;
-        fcntl_setfl(&file, OFlags::APPEND)?;
-        Ok(file)
-    }
-    #[cfg(not(unix))]
-    options.open(path)
-}
-
-/// Continues after partial writes and interruptions until everything is written.
-fn write_fully(file: &mut File, bytes: &[u8], written: &mut usize) -> io::Result<()> {
-    while *written < bytes.len() {
-        match file.write(&bytes[*written..]) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(len) => *written += len,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// Whether the last byte of a regular file is something else than `\n`, as a crash of the machine may leave it.
-/// A file that cannot be read, or is no longer the one at `path`, is taken as whole.
-fn ends_inside_a_line(path: &Path, file: &File) -> bool {
-    let last_byte = || -> io::Result<Option<u8>> {
-        let metadata = file.metadata()?;
-        if !metadata.is_file() || metadata.len() == 0 {
-            return Ok(None);
-        }
-        // The log itself is open for writing only, so that a write-only file will do.
-        let mut reader = File::open(path)?;
-        if identity_of(&reader) != identity_of(file) {
-            return Ok(None);
-        }
-        reader.seek(SeekFrom::End(-1))?;
-        let mut last = [0];
-        reader.read_exact(&mut last)?;
-        Ok(Some(last[0]))
-    };
-    matches!(last_byte(), Ok(Some(byte)) if byte != b'\n')
-}
-
-fn count_lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
-}
-
-#[cfg(unix)]
-fn identity_of(file: &File) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    file.metadata()
-        .ok()
-        .map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity_of(_: &File) -> Option<(u64, u64)> {
-    None
+    lost
 }
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs::File;
+
     use super::*;
+    use crate::exit;
+    use crate::linesink::{KEPT_LEN, identity_of};
 
     #[test]
     fn lines_are_appended_in_order_and_the_file_is_recognised() {
@@ -391,32 +195,6 @@ mod tests {
             log.line("new");
             drop(log);
             assert_eq!(std::fs::read_to_string(&file).unwrap(), after, "{before:?}");
-        }
-    }
-
-    #[test]
-    fn a_cut_line_is_continued_or_begun_again() {
-        let rows = [
-            ("untouched", "", "one\ntwo\n"),
-            ("someone wrote a line", "x\n", "one\ntwx\ntwo\n"),
-            ("someone wrote half a line", "x", "one\ntwx\ntwo\n"),
-        ];
-        for (name, between, expected) in rows {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            let mut output = FileOutput::open(file.path()).unwrap();
-            let lines = b"one\ntwo\n";
-            let mut written = 6;
-            output.file.write_all(&lines[..written]).unwrap();
-            output.note_half_line(lines, written);
-            OpenOptions::new()
-                .append(true)
-                .open(&file)
-                .unwrap()
-                .write_all(between.as_bytes())
-                .unwrap();
-            output.write_lines(lines, &mut written).unwrap();
-            assert_eq!(std::fs::read_to_string(&file).unwrap(), expected, "{name}");
-            assert_eq!(written, lines.len(), "{name}");
         }
     }
 

@@ -12,7 +12,7 @@
 //! log.info("plan", "not shown at this level", &[("files", 3_u64.into())]);
 //! ```
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 use std::time::SystemTime;
 
 use crate::clock::Clock;
@@ -194,23 +194,23 @@ impl Event<'_> {
     fn to_json(&self) -> String {
         let mut line = String::with_capacity(160);
         line.push_str("{\"time\":");
-        push_json(&mut line, &stamp::log_stamp(self.time).to_string());
+        quote::push_json(&mut line, &stamp::log_stamp(self.time).to_string());
         line.push_str(",\"level\":");
-        push_json(&mut line, self.level.name());
+        quote::push_json(&mut line, self.level.name());
         line.push_str(",\"target\":");
-        push_json(&mut line, self.target);
+        quote::push_json(&mut line, self.target);
         line.push_str(",\"message\":");
-        push_json(&mut line, self.message);
+        quote::push_json(&mut line, self.message);
         line.push_str(",\"fields\":{");
         for (index, (key, value)) in self.fields.iter().enumerate() {
             if index > 0 {
                 line.push(',');
             }
-            push_json(&mut line, key);
+            quote::push_json(&mut line, key);
             line.push(':');
             match value {
                 Value::Number(number) => line.push_str(&number.to_string()),
-                Value::Text(shown) => push_json(&mut line, &shown.to_string()),
+                Value::Text(shown) => quote::push_json(&mut line, &shown.to_string()),
             }
         }
         line.push_str("}}");
@@ -228,26 +228,6 @@ fn push_word(out: &mut String, word: &str) {
     } else {
         out.push_str(&shown);
     }
-}
-
-/// A JSON string (RFC 8259 §7). What would act on a terminal is escaped too, though JSON would allow it.
-fn push_json(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            _ if quote::is_harmful(c) => {
-                // Every harmful character is in the basic plane: four digits are enough.
-                let pushed = write!(out, "\\u{:04x}", u32::from(c));
-                debug_assert!(pushed.is_ok(), "writing to a String cannot fail");
-            }
-            _ => out.push(c),
-        }
-    }
-    out.push('"');
 }
 
 #[cfg(test)]

@@ -57,6 +57,26 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A JSON string (RFC 8259 §7). What would act on a terminal is escaped too, though JSON would allow it.
+pub fn push_json(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            _ if is_harmful(c) => {
+                // Every harmful character is in the basic plane: four digits are enough.
+                let pushed = write!(out, "\\u{:04x}", u32::from(c));
+                debug_assert!(pushed.is_ok(), "writing to a String cannot fail");
+            }
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
 /// Whether a character acts on a terminal or on the lines of a file instead of being read.
 pub(crate) fn is_harmful(c: char) -> bool {
     c.is_control()
@@ -173,6 +193,13 @@ mod tests {
             visible("a\n\t\x1b[2J\u{9b}\u{202e}"),
             r"a\n\t\x1b[2J\x9b\u{202e}"
         );
+    }
+
+    #[test]
+    fn text_becomes_a_json_string() {
+        let mut json = String::from(":");
+        push_json(&mut json, "안녕 \"a\\b\"\n\r\t\x1b\u{7f}\u{202e}");
+        assert_eq!(json, r#":"안녕 \"a\\b\"\n\u000d\t\u001b\u007f\u202e""#);
     }
 
     proptest! {

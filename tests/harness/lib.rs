@@ -8,6 +8,7 @@
 //!    ├─ pty       the same, seen through a terminal screen
 //!    └─ output    what came out, with assertions that show it all
 //! measure   one run's wall time, CPU time and memory; medians
+//! machine   what it was measured on
 //! mount     small file systems to fill, fault and share blocks on
 //! tree      what a tree on disk is: snapshot, difference, random growth
 //! needs     leaves a group of tests out in plain sight, never silently
@@ -41,6 +42,7 @@ mod binary;
 mod command;
 mod descent;
 mod fail;
+mod machine;
 mod measure;
 mod mount;
 mod needs;
@@ -56,6 +58,7 @@ mod watched;
 
 pub use binary::bin;
 pub use command::{Command, Limit, NOBODY, RUN_LIMIT};
+pub use machine::Machine;
 pub use measure::{Spread, Usage};
 pub use mount::{FsKind, LoopFs, Mount};
 pub use needs::{is_root, leave_out, needs_root, needs_tool};

@@ -1,1 +1,251 @@
-//! To be written.
+//! From a request to a reply: one pipeline, read from top to bottom.
+//!
+//! ```text
+//! method ─ target ─ site ─ who may see it ─ what is there ─┬─ file ── form ─ conditions ─ range ─► 200 206 304 412 416
+//!  405      400     by host      401                       ├─ folder ─ redirect or list ─────────► 308 200
+//!  501                                                     └─ nothing ─ page instead ────────────► 404 403
+//! ```
+//!
+//! It is told the time, and opens files through a [`Shelf`]; it knows no socket. What takes long is handed out as a
+//! [`Job`], and the request judged again when that is done. Whether a request is well-formed was decided before
+//! ([`crate::http`]).
+
+mod auth;
+mod file;
+mod folder;
+mod hosts;
+pub mod job;
+mod page;
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::files::shelf::{Moment, Resource};
+use crate::files::site::Site;
+use crate::http::date::HttpDate;
+use crate::http::fault::Fault;
+use crate::http::field::Field;
+use crate::http::head::{self, DateLine};
+use crate::http::method::Method;
+use crate::http::request::{Persistence, Request};
+use crate::http::status::Status;
+use crate::http::target::{self, Target};
+use crate::reply::{Output, Reply};
+
+use auth::{Credentials, Guard};
+use hosts::Hosts;
+use job::{Done, Job, Product};
+use page::Pages;
+
+pub use auth::user;
+
+/// What a request is answered with.
+#[derive(Debug)]
+pub enum Answer {
+    /// This, which has been put out.
+    Reply(Reply),
+    /// Nothing yet: this is to be done first.
+    Later(Job),
+}
+
+/// Answers requests, for one worker.
+#[derive(Debug)]
+pub struct Responder {
+    hosts: Hosts,
+    guard: Guard,
+    pages: Pages,
+    date: DateLine,
+    /// A path that is being looked up, where it is not a part of the request.
+    path: Vec<u8>,
+    /// Something that no client can guess, so that boundaries of parts cannot be foreseen.
+    secret: u64,
+}
+
+/// A request on its way through the pipeline.
+struct Visit<'r, 'h, 'b> {
+    request: &'r Request<'h, 'b>,
+    then: Persistence,
+    now: Moment,
+    /// Which site it is for.
+    site: usize,
+}
+
+impl Responder {
+    /// For a worker that shares the memory for files with others.
+    #[must_use]
+    pub fn new(sites: &[(Option<String>, Arc<Site>)], config: &Config, secret: u64) -> Self {
+        let shelves = (sites.len() * config.workers.get()).max(1) as u64;
+        Self {
+            hosts: Hosts::new(sites, config.site.cache_len / shelves),
+            guard: Guard::new(&config.site.users),
+            pages: Pages::new(),
+            date: DateLine::new(HttpDate::from_secs(0)),
+            path: Vec::new(),
+            secret,
+        }
+    }
+
+    /// Tells the time of the replies that follow.
+    pub fn tick(&mut self, now: Moment) {
+        self.date.refresh(HttpDate::from_nanos(now.wall_nanos));
+    }
+
+    /// Answers a request.
+    pub fn respond(&mut self, request: &Request<'_, '_>, then: Persistence, now: Moment, out: &mut Output) -> Answer {
+        let mut visit = Visit {
+            request,
+            then,
+            now,
+            site: 0,
+        };
+        // 1. The method (RFC 9110 §15.5.6, §15.6.2).
+        match request.method {
+            Method::Get | Method::Head | Method::Options => {}
+            Method::NotAllowed => return self.error(&visit, Status::MethodNotAllowed, out),
+            Method::Unknown => return self.error(&visit, Status::NotImplemented, out),
+        }
+        // 2. The target.
+        let (path, query, slash, authority) = match target::parse(request.target) {
+            Ok(Target::Path {
+                path,
+                query,
+                slash,
+                authority,
+            }) => (path, query, slash, authority),
+            Ok(Target::Asterisk) if request.method == Method::Options => return self.options(&visit, out),
+            Ok(Target::Asterisk) => return Answer::Reply(self.refuse(Fault::TargetForm, out)),
+            Err(fault) => return Answer::Reply(self.refuse(fault, out)),
+        };
+        // 3. The site.
+        visit.site = self.hosts.find(authority.unwrap_or(request.host));
+        if request.method == Method::Options {
+            return self.options(&visit, out);
+        }
+        // 4. Who asks.
+        let authorization = request.line(Field::Authorization);
+        match self.guard.judge(authorization) {
+            Credentials::Accepted => {}
+            Credentials::Refused => return self.error(&visit, Status::Unauthorized, out),
+            Credentials::Unknown(work) => {
+                return Answer::Later(Job {
+                    key: key(b'V', &[authorization.unwrap_or_default()]),
+                    site: visit.site,
+                    work,
+                });
+            }
+        }
+        // 5. What is there.
+        let asked: &[u8] = if slash && path.len() > 1 {
+            self.path.clear();
+            self.path.extend_from_slice(&path);
+            self.path.push(b'/');
+            &self.path
+        } else {
+            &path
+        };
+        let shelf = self.hosts.shelf(visit.site);
+        match shelf.find(asked, now) {
+            Ok(Resource::File(entry)) => self.file(&visit, &entry, &path, slash, out),
+            Ok(Resource::Unslashed) => self.redirect(&visit, &path, query, out),
+            Ok(Resource::Folder) if shelf.site().config.list => self.list(&visit, query, &path, out),
+            Ok(Resource::Folder | Resource::Missing) => self.missing(&visit, out),
+            Ok(Resource::Refused) => self.error(&visit, Status::Forbidden, out),
+            Err(error) => self.error(&visit, status_of(&error), out),
+        }
+    }
+
+    /// Answers what was no request. The connection ends with it.
+    pub fn refuse(&mut self, fault: Fault, out: &mut Output) -> Reply {
+        let status = fault.status();
+        self.pages.explain(&self.date, status, Some(&fault.to_string()), out)
+    }
+
+    /// Tells a client that the rest of its request did not come in time. The connection ends with it.
+    pub fn time_out(&mut self, out: &mut Output) -> Reply {
+        self.pages.explain(&self.date, Status::RequestTimeout, None, out)
+    }
+
+    /// Tells a client that there is too much to do. The connection ends with it.
+    pub fn put_off(&mut self, out: &mut Output) -> Reply {
+        self.pages.explain(&self.date, Status::Unavailable, None, out)
+    }
+
+    /// Takes what came of a job.
+    pub fn done(&mut self, done: Done, now: Moment) {
+        let shelf = self.hosts.shelf(done.site);
+        match done.product {
+            Product::Page(page) => shelf.keep_page(&done.key, page.unwrap_or_default(), now),
+            Product::Form {
+                path,
+                facts,
+                coding,
+                bytes,
+            } => shelf.keep_form(&path, &facts, coding, bytes, now),
+            Product::Verified(right) => self.guard.remember(&done.key[1..], right),
+        }
+    }
+
+    /// Tells what may be done here (RFC 9110 §9.3.7), also to a page of another origin that asks first.
+    fn options(&mut self, visit: &Visit<'_, '_, '_>, out: &mut Output) -> Answer {
+        let site = self.hosts.shelf(visit.site).site();
+        let bytes = &mut out.bytes;
+        self.date.start(bytes, Status::NoContent);
+        head::put(bytes, "Allow", ALLOW);
+        if site.config.cors && visit.request.seen.has(Field::AccessControlRequestMethod) {
+            head::put(bytes, "Access-Control-Allow-Methods", ALLOW);
+            head::put(bytes, "Access-Control-Allow-Headers", "*");
+            head::put(bytes, "Access-Control-Max-Age", "86400");
+        }
+        bytes.extend_from_slice(site.rules.everywhere());
+        head::end(bytes, visit.then);
+        Answer::Reply(Reply {
+            status: Status::NoContent,
+            len: 0,
+            then: visit.then,
+        })
+    }
+
+    /// Nothing is there: the page that stands for everything, or a word.
+    fn missing(&mut self, visit: &Visit<'_, '_, '_>, out: &mut Output) -> Answer {
+        let shelf = self.hosts.shelf(visit.site);
+        let Some(spa) = shelf.site().config.spa.clone() else {
+            return self.error(visit, Status::NotFound, out);
+        };
+        let path = crate::files::site::page_path(&spa);
+        match shelf.find(&path, visit.now) {
+            Ok(Resource::File(entry)) => self.file(visit, &entry, &path, false, out),
+            Ok(_) => self.error(visit, Status::NotFound, out),
+            Err(error) => self.error(visit, status_of(&error), out),
+        }
+    }
+
+    /// A word about what went wrong, or the page that the site has for it.
+    fn error(&mut self, visit: &Visit<'_, '_, '_>, status: Status, out: &mut Output) -> Answer {
+        let shelf = self.hosts.shelf(visit.site);
+        Answer::Reply(self.pages.error(&self.date, status, visit, shelf, out))
+    }
+}
+
+/// The methods there are.
+const ALLOW: &str = "GET, HEAD, OPTIONS";
+
+/// What the client is told of a failure of the system: that it may pass, or that it will not.
+fn status_of(error: &std::io::Error) -> Status {
+    use rustix::io::Errno;
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => Status::Unavailable,
+        _ => Status::InternalError,
+    }
+}
+
+/// A name for a job of a kind, made of what decides its outcome.
+fn key(kind: u8, parts: &[&[u8]]) -> Box<[u8]> {
+    let mut key = vec![kind];
+    for (number, part) in parts.iter().enumerate() {
+        if number > 0 {
+            key.push(0);
+        }
+        key.extend_from_slice(part);
+    }
+    key.into_boxed_slice()
+}

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use common::units::ByteSize;
+use harness::Machine;
 
 use crate::rows::{Row, Sizes};
 use crate::tools::{Contestants, Tool};
@@ -101,7 +102,7 @@ fn main() -> ExitCode {
     }
 
     let contestants = Contestants::find(&options.tools, &options.peers);
-    let machine = report::Machine::here();
+    let machine = Machine::here();
     print!("{machine}{contestants}");
     let mut results = Vec::new();
     for row in options.chosen_rows() {

@@ -1,45 +1,13 @@
 //! The results as tables to read and as JSON to keep.
 
 use std::fmt::{self, Display, Formatter};
-use std::fs;
-use std::thread::available_parallelism;
 
-use harness::{Command, Spread, Usage};
+use harness::{Command, Machine, Spread, Usage};
 use serde_json::{Value, json};
 
 use crate::check::word;
 use crate::rows::Row;
 use crate::tools::{Contestants, Tool};
-
-/// What was measured on.
-#[derive(Debug)]
-pub(crate) struct Machine {
-    processor: String,
-    cores: usize,
-    kernel: String,
-}
-
-impl Machine {
-    pub(crate) fn here() -> Self {
-        let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = processors
-            .lines()
-            .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        Self {
-            processor: model.map_or("unknown", |(_, model)| model).to_owned(),
-            cores: available_parallelism().map_or(1, usize::from),
-            kernel: kernel.trim().to_owned(),
-        }
-    }
-}
-
-impl Display for Machine {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (processor, cores, kernel) = (&self.processor, self.cores, &self.kernel);
-        writeln!(f, "machine: {processor}, {cores} cores, Linux {kernel}")
-    }
-}
 
 /// Peak memory of a program that does nothing, in bytes: the least that the columns can show. To be asked at the end,
 /// when this program is at its own largest.

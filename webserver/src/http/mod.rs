@@ -5,6 +5,7 @@ pub mod status;
 pub mod field;
 pub mod fault;
 pub mod host;
+pub mod framing;
 pub mod request;
 pub mod target;
 pub mod body;

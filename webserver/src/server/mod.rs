@@ -1,12 +1,28 @@
 //! The drivers: sockets, threads, time.
+//!
+//! ```text
+//! run ── opens ── listen, tls            signals, SIGHUP, the end
+//!  │ a thread each
+//!  ▼
+//! worker ── timers, slab ── peer ── stream (plain, TLS), transmit
+//!  │  ▲                      └──── kit: responder, log, counters
+//!  ▼  │ messages
+//! pool (listings, compression, passwords)
+//! ```
 
-pub mod run;
-pub mod listen;
-pub mod worker;
-pub mod peer;
-pub mod stream;
-pub mod transmit;
-pub mod timers;
-pub mod pool;
 pub mod admin;
+pub mod announce;
+mod kit;
+mod listen;
+mod log;
 pub mod metrics;
+mod peer;
+mod pool;
+pub mod run;
+mod slab;
+mod stream;
+mod sys;
+mod timers;
+mod tls;
+mod transmit;
+mod worker;

@@ -1,1 +1,459 @@
-//! To be written.
+//! One connection and its turn: receive, read requests, have them answered, send.
+//!
+//! ```text
+//!            ┌──────────── turn ────────────┐
+//!  socket ──►│ rest + new bytes ─► Conn ─► Request ─► Responder ─► Output │──► socket
+//!            └──────────────┬───────────────┘
+//!      waits (for bytes, for room, for a job, for its next turn) or ends
+//! ```
+//!
+//! Rule: while anything is to be sent, nothing is read, so that a client that does not take its replies holds no more
+//! memory than one turn makes. What it keeps between turns is what the next one needs; an idle connection keeps
+//! nothing but itself. It does not know the event loop, nor when its deadlines are.
+
+use std::io;
+use std::net::IpAddr;
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use common::clock::Clock;
+
+use crate::files::shelf::Moment;
+use crate::http::conn::{Conn, Step, Waits};
+use crate::http::request::{self, Persistence, Slots};
+use crate::reply::Reply;
+use crate::respond::Answer;
+use crate::respond::job::Job;
+use crate::server::kit::Kit;
+use crate::server::listen::Visitors;
+use crate::server::stream::{Received, Stream};
+use crate::server::sys;
+use crate::server::timers::Wait;
+use crate::server::transmit::{Outgoing, Progress};
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    stream: Stream,
+    conn: Conn,
+    /// Bytes received and not used up.
+    rest: Box<[u8]>,
+    /// What the client has not taken yet.
+    sending: Option<Box<Sending>>,
+    /// Where it comes from, if anyone wants to know.
+    client: Option<Box<IpAddr>>,
+    /// When its request began to wait for a job: milliseconds since the worker began.
+    waited_since: Option<NonZeroU64>,
+    visitors: Visitors,
+    state: State,
+    /// Whether there may be more to receive.
+    readable: bool,
+    /// Whether a request was ever answered.
+    served: bool,
+    /// Whether the event loop watches the socket.
+    pub(crate) watched: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Requests are read and answered.
+    Open,
+    /// The last reply is on its way, or gone.
+    Ending(End),
+    /// All is said; what still comes is thrown away, so that the last reply is not lost with it.
+    Lingering,
+}
+
+/// How a connection ends after its last reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// At once: nothing came after the last request.
+    AtOnce,
+    /// When the client has had time to read: the system cuts a connection on which something came that nobody read,
+    /// and the reply is lost with it (RFC 9112 §9.6).
+    Linger,
+}
+
+/// A reply on its way, and what is to be written about it when it is gone.
+#[derive(Debug)]
+struct Sending {
+    outgoing: Outgoing,
+    told: Option<Told>,
+    /// What was left to be taken when the client was last looked at.
+    left: u64,
+}
+
+/// A request that was answered, for the access log.
+#[derive(Debug)]
+struct Told {
+    head: Box<[u8]>,
+    reply: Reply,
+    began: Instant,
+}
+
+/// What a connection does after its turn.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// It waits for this.
+    Wait(Wait),
+    /// It waits for this anew: the last such wait was for something else of the kind.
+    WaitAnew(Wait),
+    /// It wants another turn, after the others.
+    Again,
+    /// It waits for this to be done, or for what does the same for another.
+    Job(Job),
+    /// It is over.
+    End,
+}
+
+/// How the requests received so far were dealt with.
+enum Read {
+    /// All that were whole are answered.
+    All,
+    /// There may be more, when what was answered is sent.
+    More,
+    /// One needs this first.
+    Job(Job),
+    /// There will be no more.
+    Last(End),
+}
+
+impl Peer {
+    pub(crate) fn new(stream: Stream, client: Option<IpAddr>, visitors: Visitors) -> Self {
+        Self {
+            stream,
+            conn: Conn::new(),
+            rest: Box::default(),
+            sending: None,
+            client: client.map(Box::new),
+            waited_since: None,
+            visitors,
+            state: State::Open,
+            readable: true,
+            served: false,
+            watched: false,
+        }
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// Something came, or there is room to send.
+    pub(crate) const fn wake(&mut self) {
+        self.readable = true;
+    }
+
+    /// Whether nothing is lost if it ends now: no part of a request has come, and no part of a reply is left.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state == State::Open && self.rest.is_empty() && self.sending.is_none()
+    }
+
+    /// Whether the client took at least so many bytes since this was last asked.
+    pub(crate) fn keeps_up(&mut self, least: u64) -> bool {
+        let Some(sending) = &mut self.sending else {
+            return true;
+        };
+        let left = sending.outgoing.remaining() + unsent(&self.stream);
+        let taken = sending.left.saturating_sub(left);
+        sending.left = left;
+        taken >= least
+    }
+
+    /// Ends the wait for the rest of a request, with a word about it. A connection on which nothing came ends without:
+    /// browsers open such ones ahead of need, and would take the word for the answer to a later request.
+    pub(crate) fn time_out(&mut self, kit: &mut Kit) -> Turn {
+        if self.rest.is_empty() {
+            return Turn::End;
+        }
+        self.rest = Box::default();
+        self.state = State::Ending(End::Linger);
+        let reply = kit.responder.time_out(&mut kit.outgoing.output);
+        kit.metrics.replied(reply.status);
+        self.send(kit, None).unwrap_or(Turn::End)
+    }
+
+    /// Does what can be done now.
+    pub(crate) fn turn(&mut self, kit: &mut Kit) -> Turn {
+        match self.try_turn(kit) {
+            Ok(turn) => turn,
+            // The client is gone, or a file is not what it was: nobody is left to be told.
+            Err(_) => {
+                kit.outgoing.clear();
+                self.give_up(kit);
+                Turn::End
+            }
+        }
+    }
+
+    /// Ends with a word that there is too much to do.
+    pub(crate) fn put_off(&mut self, kit: &mut Kit) -> Turn {
+        self.rest = Box::default();
+        self.state = State::Ending(End::Linger);
+        let reply = kit.responder.put_off(&mut kit.outgoing.output);
+        kit.metrics.replied(reply.status);
+        self.send(kit, None).unwrap_or(Turn::End)
+    }
+
+    /// Writes down a reply that was cut off.
+    pub(crate) fn give_up(&mut self, kit: &mut Kit) {
+        if let Some(sending) = self.sending.take()
+            && let Some(mut told) = sending.told
+        {
+            told.reply.len = told.reply.len.saturating_sub(sending.outgoing.remaining());
+            self.log_told(kit, &told);
+        }
+    }
+
+    fn try_turn(&mut self, kit: &mut Kit) -> io::Result<Turn> {
+        if let Some(turn) = self.go_on_sending(kit)? {
+            return Ok(turn);
+        }
+        match self.state {
+            State::Open => self.read(kit),
+            State::Ending(end) => self.end(end, kit),
+            State::Lingering => self.linger(kit),
+        }
+    }
+
+    /// Sends what an earlier turn has left. Nothing comes of it if all is sent.
+    fn go_on_sending(&mut self, kit: &mut Kit) -> io::Result<Option<Turn>> {
+        let Some(sending) = &mut self.sending else {
+            return match self.stream.flush() {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+                _ => Ok(None),
+            };
+        };
+        let before = sending.outgoing.remaining();
+        let progress = sending.outgoing.advance(&mut self.stream);
+        kit.metrics.sent(before - sending.outgoing.remaining());
+        match progress? {
+            Progress::Done => {}
+            Progress::Yield => return Ok(Some(Turn::Again)),
+            Progress::Blocked => return Ok(Some(Turn::Wait(Wait::Write))),
+        }
+        if let Some(told) = self.sending.take().and_then(|sending| sending.told) {
+            self.log_told(kit, &told);
+        }
+        Ok(None)
+    }
+
+    /// Receives once, and answers what is whole.
+    fn read(&mut self, kit: &mut Kit) -> io::Result<Turn> {
+        let kept = self.rest.len();
+        kit.input[..kept].copy_from_slice(&self.rest);
+        let (filled, ended) = self.receive(kit, kept)?;
+        let mut told = None;
+        let read = match filled {
+            0 => Read::All,
+            _ => self.answer(kit, filled, &mut told),
+        };
+        let read = match read {
+            // The client sends no more; a request that is not whole by now never will be.
+            Read::All if ended => Read::Last(End::AtOnce),
+            read => read,
+        };
+        match read {
+            Read::All | Read::More => {}
+            Read::Last(end) => {
+                self.rest = Box::default();
+                self.state = State::Ending(end);
+            }
+            Read::Job(job) => {
+                self.waited_since = self.waited_since.or(NonZeroU64::new(kit.now.ms.max(1)));
+                return match self.send(kit, told)? {
+                    // The replies before it are on their way: it asks again when they are gone.
+                    Turn::Again | Turn::Wait(Wait::Write) => Ok(Turn::Wait(Wait::Write)),
+                    _ => Ok(Turn::Job(job)),
+                };
+            }
+        }
+        let more = matches!(read, Read::More);
+        match self.send(kit, told)? {
+            Turn::Wait(_) | Turn::WaitAnew(_) if more && self.sending.is_none() => Ok(Turn::Again),
+            turn => Ok(turn),
+        }
+    }
+
+    /// Receives behind the bytes that were kept; tells how many there are now, and whether no more will come.
+    fn receive(&mut self, kit: &mut Kit, kept: usize) -> io::Result<(usize, bool)> {
+        if !self.readable || kept == kit.input.len() {
+            return Ok((kept, false));
+        }
+        loop {
+            match self.stream.receive(&mut kit.input[kept..]) {
+                Ok(Received { len: 0, .. }) => return Ok((kept, true)),
+                Ok(Received { len, drained }) => {
+                    self.readable = !drained;
+                    return Ok((kept + len, false));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    return Ok((kept, false));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Answers the requests at the front of what was received, as long as their replies are gathered, and keeps the
+    /// bytes that are left.
+    fn answer(&mut self, kit: &mut Kit, filled: usize, told: &mut Option<Told>) -> Read {
+        let mut at = 0;
+        let mut end = filled;
+        let read = loop {
+            let output = &mut kit.outgoing.output;
+            if at == filled {
+                break Read::All;
+            }
+            if output.bytes.len() >= kit.limits.pipeline_len || !output.pieces.is_empty() {
+                break Read::More;
+            }
+            let mut slots = Slots::new();
+            match self.conn.next(&kit.input[at..filled], &mut slots, &kit.limits) {
+                Ok(Step::Incomplete { keep }) => {
+                    end = at + keep;
+                    break Read::All;
+                }
+                Ok(Step::Request { request, head_len, used, then }) => {
+                    let then = if kit.stopping { Persistence::Close } else { then };
+                    let moment = Moment {
+                        waited_since: self.waited_since.map(NonZeroU64::get),
+                        ..kit.now
+                    };
+                    match kit.responder.respond(&request, then, moment, output) {
+                        Answer::Later(job) => {
+                            self.conn.repeat();
+                            self.rest = [&kit.input[at..at + head_len], &kit.input[at + used..filled]].concat().into();
+                            return Read::Job(job);
+                        }
+                        Answer::Reply(reply) => {
+                            self.served = true;
+                            self.waited_since = None;
+                            kit.metrics.replied(reply.status);
+                            if kit.log.is_on() {
+                                if kit.outgoing.output.pieces.is_empty() {
+                                    kit.log.put(&request, reply, self.client.as_deref(), Duration::ZERO);
+                                } else {
+                                    *told = Some(Told::new(&kit.input[at..at + head_len], reply, kit.clock));
+                                }
+                            }
+                            at += used;
+                            if reply.then == Persistence::Close {
+                                let end = if at < filled || self.readable { End::Linger } else { End::AtOnce };
+                                break Read::Last(end);
+                            }
+                        }
+                    }
+                }
+                Err(fault) => {
+                    let reply = kit.responder.refuse(fault, output);
+                    kit.metrics.replied(reply.status);
+                    break Read::Last(End::Linger);
+                }
+            }
+        };
+        if !(self.rest.is_empty() && at == end) {
+            self.rest = kit.input[at..end].into();
+        }
+        read
+    }
+
+    /// Sends what was gathered, and says what to wait for then.
+    fn send(&mut self, kit: &mut Kit, told: Option<Told>) -> io::Result<Turn> {
+        let before = kit.outgoing.remaining();
+        let progress = kit.outgoing.advance(&mut self.stream);
+        let left = kit.outgoing.remaining();
+        kit.metrics.sent(before - left);
+        let progress = match progress {
+            Ok(progress) => progress,
+            Err(error) => {
+                if let Some(mut told) = told {
+                    told.reply.len = told.reply.len.saturating_sub(left);
+                    self.log_told(kit, &told);
+                }
+                return Err(error);
+            }
+        };
+        if progress == Progress::Done {
+            if let Some(told) = told {
+                self.log_told(kit, &told);
+            }
+            return match self.state {
+                State::Ending(end) => self.end(end, kit),
+                State::Open | State::Lingering => Ok(self.wait(before > 0)),
+            };
+        }
+        self.sending = Some(Box::new(Sending {
+            outgoing: kit.outgoing.take(),
+            told,
+            left: left + unsent(&self.stream),
+        }));
+        Ok(match progress {
+            Progress::Yield => Turn::Again,
+            Progress::Blocked | Progress::Done => Turn::Wait(Wait::Write),
+        })
+    }
+
+    /// What an open connection waits for.
+    fn wait(&self, anew: bool) -> Turn {
+        let wait = match self.conn.waits_for() {
+            Waits::NextRequest if self.served => Wait::Idle,
+            Waits::NextRequest | Waits::Head => Wait::Head,
+            Waits::Body => Wait::Body,
+        };
+        if anew { Turn::WaitAnew(wait) } else { Turn::Wait(wait) }
+    }
+
+    /// The last reply is gone.
+    fn end(&mut self, end: End, kit: &mut Kit) -> io::Result<Turn> {
+        match end {
+            End::AtOnce if !self.stream.is_encrypted() => Ok(Turn::End),
+            End::AtOnce => {
+                self.stream.finish();
+                Ok(Turn::End)
+            }
+            End::Linger => {
+                self.stream.finish();
+                self.state = State::Lingering;
+                self.linger(kit)
+            }
+        }
+    }
+
+    /// Throws away what still comes, until the client ends the connection too or its time is over.
+    fn linger(&mut self, kit: &mut Kit) -> io::Result<Turn> {
+        self.readable = true;
+        match self.receive(kit, 0)? {
+            (_, true) => Ok(Turn::End),
+            (0, false) => Ok(Turn::Wait(Wait::Linger)),
+            _ => Ok(Turn::Again),
+        }
+    }
+
+    fn log_told(&self, kit: &mut Kit, told: &Told) {
+        let mut slots = Slots::new();
+        // The head was parsed once already, so it is whole.
+        if let Ok(Some((request, _))) = request::parse(&told.head, &mut slots, &kit.limits) {
+            let took = kit.clock.now().saturating_duration_since(told.began);
+            kit.log.put(&request, told.reply, self.client.as_deref(), took);
+        }
+    }
+}
+
+impl Told {
+    fn new(head: &[u8], reply: Reply, clock: Clock) -> Self {
+        Self {
+            head: head.into(),
+            reply,
+            began: clock.now(),
+        }
+    }
+}
+
+/// Bytes that the system holds for the client; none if it does not say, as for a connection that is gone.
+fn unsent(stream: &Stream) -> u64 {
+    sys::unsent(stream.as_fd()).unwrap_or(0)
+}

@@ -1,1 +1,146 @@
-//! To be written.
+//! A few threads for what would hold up an event loop, and the way back to it.
+//!
+//! The queue is short: when it is full the server has more to do than it can, and says so to who asks for more.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rustix::event::{EventfdFlags, eventfd};
+use rustls::ServerConfig;
+
+use crate::respond::job::{Done, Job};
+
+/// Jobs that wait for a thread, at most.
+const QUEUE_LEN: usize = 64;
+
+/// Threads. Jobs are as long as a big folder or file takes; two of them do not hold up a third for ever.
+const THREADS: usize = 2;
+
+/// Messages that wait for a worker, at most: more than there can be jobs, so that nobody waits to send one.
+const MAILBOX_LEN: usize = 256;
+
+/// What a worker is told by other threads.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// What it asked for is done.
+    Done(Box<Done>),
+    /// New connections are encrypted with these certificates.
+    Certificates(Arc<ServerConfig>),
+    /// No new connections; those there are finish.
+    Stop,
+    /// Those there are end now.
+    Cut,
+}
+
+/// The way to a worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailbox {
+    sender: Sender<Message>,
+    bell: Arc<OwnedFd>,
+}
+
+/// A worker's end of it.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    receiver: Receiver<Message>,
+    bell: Arc<OwnedFd>,
+}
+
+/// A new way to a worker.
+///
+/// # Errors
+/// If the system has no descriptor left.
+pub(crate) fn mailbox() -> io::Result<(Mailbox, Inbox)> {
+    let (sender, receiver) = bounded(MAILBOX_LEN);
+    let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    let mailbox = Mailbox {
+        sender,
+        bell: Arc::clone(&bell),
+    };
+    Ok((mailbox, Inbox { receiver, bell }))
+}
+
+impl Mailbox {
+    /// Leaves a message and wakes the worker. A worker that has ended gets none.
+    pub(crate) fn post(&self, message: Message) {
+        if self.sender.send(message).is_ok() {
+            // Full, it rings already.
+            let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+impl Inbox {
+    /// What rings when there is a message.
+    pub(crate) fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    /// Stops the ringing and takes the messages.
+    pub(crate) fn take(&self) -> Vec<Message> {
+        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+        self.receiver.try_iter().collect()
+    }
+}
+
+/// The threads.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    desk: Desk,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Where jobs are handed in.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk(Sender<(Job, usize)>);
+
+impl Pool {
+    /// Starts the threads, which answer to these workers.
+    ///
+    /// # Errors
+    /// If the system has no thread left.
+    pub(crate) fn start(workers: &[Mailbox]) -> io::Result<Self> {
+        let (sender, receiver) = bounded::<(Job, usize)>(QUEUE_LEN);
+        let mut threads = Vec::new();
+        for _ in 0..THREADS {
+            let (receiver, workers) = (receiver.clone(), workers.to_vec());
+            let work = move || {
+                for (job, worker) in receiver {
+                    let done = job.run();
+                    if let Some(mailbox) = workers.get(worker) {
+                        mailbox.post(Message::Done(Box::new(done)));
+                    }
+                }
+            };
+            threads.push(std::thread::Builder::new().name("pool".into()).spawn(work)?);
+        }
+        Ok(Self {
+            desk: Desk(sender),
+            threads,
+        })
+    }
+
+    /// Where a worker hands in its jobs.
+    pub(crate) fn desk(&self) -> Desk {
+        self.desk.clone()
+    }
+
+    /// Waits for the job each thread is at; the workers and their desks are gone.
+    pub(crate) fn end(self) {
+        drop(self.desk);
+        for thread in self.threads {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Desk {
+    /// Hands in a job for a worker. It is given back when too many wait already.
+    pub(crate) fn hand_in(&self, job: Job, worker: usize) -> Result<(), Job> {
+        self.0.try_send((job, worker)).map_err(|refused| refused.into_inner().0)
+    }
+}

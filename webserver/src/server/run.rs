@@ -1,1 +1,272 @@
-//! To be written.
+//! A whole server, from what it is told to its end: opens everything, starts the threads, and passes on signals.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::exit::describe;
+use common::shutdown::Signal;
+use common::streams;
+use crossbeam_channel::{Receiver, Sender, select, unbounded};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustls::ServerConfig;
+
+use crate::config::{Config, Limits};
+use crate::error::ConfigError;
+use crate::files::shelf::Moment;
+use crate::files::site::Site;
+use crate::respond::Responder;
+use crate::server::kit::Kit;
+use crate::server::listen::{Door, Doors};
+use crate::server::log::Log;
+use crate::server::metrics::Counters;
+use crate::server::pool::{Desk, Inbox, Mailbox, Message, Pool, mailbox};
+use crate::server::timers::{Lengths, Timers};
+use crate::server::tls;
+use crate::server::transmit::Outgoing;
+use crate::server::worker::{Parts, Worker};
+
+/// How long a client may take to end a connection on which all is said.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Descriptors besides those of connections and files kept open: listeners, epoll, the log, those of the pool's jobs.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// Descriptors of files that a worker keeps open, and one each for sending.
+const FILES_OF_WORKER: u64 = 1100;
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    addrs: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
+    mailboxes: Vec<Mailbox>,
+    workers: Vec<JoinHandle<()>>,
+    ends: Receiver<io::Result<()>>,
+    pool: Pool,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everyone was served, or had the time for it.
+    InOrder,
+    /// Connections were cut, at a second signal.
+    Cut,
+    /// A worker failed, which has been told.
+    Failed,
+}
+
+type Sites = Vec<(Option<String>, Arc<Site>)>;
+
+impl Server {
+    /// Opens what is served and what is listened on, and begins.
+    ///
+    /// # Errors
+    /// If something of it cannot be had.
+    pub fn start(config: Config, clock: Clock) -> Result<Self, ConfigError> {
+        let sites = open_sites(&config)?;
+        let tls = config.tls.as_ref().map(tls::load).transpose()?;
+        let count = config.workers.get();
+        let mut doors = Doors::open(&config.listen, count)?;
+        let admin = config.admin.map(|addr| doors.open_admin(addr)).transpose()?;
+        let connections = allowed_connections(&config.limits, count).div_ceil(count);
+        let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..count)
+            .map(|_| mailbox())
+            .collect::<io::Result<Vec<_>>>()?
+            .into_iter()
+            .unzip();
+        let pool = Pool::start(&mailboxes)?;
+        let (ending, ends) = unbounded();
+        let mut workers = Vec::new();
+        for (number, (inbox, doors)) in inboxes.into_iter().zip(doors.workers).enumerate() {
+            let share = Share {
+                number,
+                config: config.clone(),
+                sites: sites.clone(),
+                doors,
+                inbox,
+                desk: pool.desk(),
+                tls: tls.clone(),
+                connections,
+                clock,
+            };
+            let ending = Ending(ending.clone());
+            let work = move || ending.tell(share.work());
+            workers.push(Builder::new().name(format!("worker {number}")).spawn(work)?);
+        }
+        Ok(Self {
+            config,
+            addrs: doors.addrs,
+            admin,
+            mailboxes,
+            workers,
+            ends,
+            pool,
+        })
+    }
+
+    /// The addresses that it listens on; none if it does so on a Unix socket or on sockets it was given.
+    #[must_use]
+    pub fn addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+
+    /// The address at which it is looked after.
+    #[must_use]
+    pub const fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Serves until it is told to stop.
+    pub fn run(self, signals: &Receiver<Signal>) -> Ended {
+        let mut ended = None;
+        let mut running = self.workers.len();
+        while running > 0 {
+            select! {
+                recv(signals) -> signal => match signal {
+                    Ok(Signal::Hangup) => self.renew(),
+                    Ok(Signal::Interrupt | Signal::Terminate) if ended.is_none() => {
+                        ended = Some(Ended::InOrder);
+                        self.post(|| Message::Stop);
+                    }
+                    Ok(Signal::Interrupt | Signal::Terminate) | Err(_) => {
+                        ended = Some(Ended::Cut);
+                        self.post(|| Message::Cut);
+                    }
+                },
+                recv(self.ends) -> end => {
+                    running -= 1;
+                    if let Ok(Err(error)) = end {
+                        streams::notice(&format!("webserver: a worker failed: {}", describe(&error)));
+                        ended = Some(Ended::Failed);
+                        self.post(|| Message::Stop);
+                    }
+                }
+            }
+        }
+        for worker in self.workers {
+            // It has told how it ended.
+            let _ = worker.join();
+        }
+        self.pool.end();
+        ended.unwrap_or(Ended::Failed)
+    }
+
+    /// Opens the log anew and reads the certificate again; what cannot be had is told, and the old one stays.
+    fn renew(&self) {
+        match self.config.tls.as_ref().map(tls::load).transpose() {
+            Ok(None) => {}
+            Ok(Some(tls)) => self.post(|| Message::Certificates(Arc::clone(&tls))),
+            Err(error) => streams::notice(&format!("webserver: the old certificate stays: {}", describe(&error))),
+        }
+    }
+
+    fn post(&self, message: impl Fn() -> Message) {
+        for mailbox in &self.mailboxes {
+            mailbox.post(message());
+        }
+    }
+}
+
+/// What is handed to a worker's thread. What cannot change hands is made there.
+struct Share {
+    number: usize,
+    config: Config,
+    sites: Sites,
+    doors: Vec<Door>,
+    inbox: Inbox,
+    desk: Desk,
+    tls: Option<Arc<ServerConfig>>,
+    connections: usize,
+    clock: Clock,
+}
+
+impl Share {
+    fn work(self) -> io::Result<()> {
+        let limits = self.config.limits.clone();
+        let secret = RandomState::new().hash_one(self.number);
+        let kit = Kit {
+            input: Kit::input(&limits),
+            outgoing: Outgoing::default(),
+            responder: Responder::new(&self.sites, &self.config, secret),
+            log: Log::off(),
+            metrics: Arc::new(Counters::default()),
+            now: Moment::default(),
+            clock: self.clock,
+            stopping: false,
+            limits,
+        };
+        let parts = Parts {
+            number: self.number,
+            doors: self.doors,
+            inbox: self.inbox,
+            desk: self.desk,
+            timers: Timers::new(&lengths(&self.config.limits)),
+            kit,
+            tls: self.tls,
+            connections: self.connections,
+        };
+        Worker::new(parts)?.run()
+    }
+}
+
+/// Tells how a worker ended, even if it panicked.
+struct Ending(Sender<io::Result<()>>);
+
+impl Ending {
+    fn tell(self, end: io::Result<()>) {
+        // Whoever would hear it is waiting for it.
+        let _ = self.0.send(end);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.send(Err(io::Error::other("it panicked")));
+    }
+}
+
+fn open_sites(config: &Config) -> Result<Sites, ConfigError> {
+    let open = |root: &Path| Ok::<_, ConfigError>(Arc::new(Site::open(root, &config.site)?));
+    let mut sites = vec![(None, open(&config.root)?)];
+    for (host, root) in &config.hosts {
+        sites.push((Some(host.clone()), open(root)?));
+    }
+    Ok(sites)
+}
+
+fn lengths(limits: &Limits) -> Lengths {
+    Lengths {
+        head: limits.head_timeout,
+        idle: limits.idle_timeout,
+        write: limits.write_timeout,
+        linger: LINGER,
+    }
+}
+
+/// The connections that may be open at once: as many as asked for, or as the system has descriptors for.
+fn allowed_connections(limits: &Limits, workers: usize) -> usize {
+    let others = OTHER_DESCRIPTORS + FILES_OF_WORKER * workers as u64;
+    let wanted = limits.connections as u64 + others;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let current = current.unwrap_or(u64::MAX);
+    if current >= wanted {
+        return limits.connections;
+    }
+    let most = maximum.unwrap_or(u64::MAX).min(wanted);
+    let raised = Rlimit {
+        current: Some(most),
+        maximum,
+    };
+    let had = if setrlimit(Resource::Nofile, raised).is_ok() { most } else { current };
+    let left = had.saturating_sub(others).max(had / 2);
+    limits.connections.min(usize::try_from(left).unwrap_or(usize::MAX))
+}

@@ -1,1 +1,462 @@
-//! To be written.
+//! One event loop: it accepts connections, gives each its turn when something happens, and ends those whose time is
+//! over.
+//!
+//! ```text
+//! loop { wait for events, until the next deadline
+//!        take messages · accept · a turn for each connection that woke or wants another · deadlines }
+//! ```
+//!
+//! Sockets are watched edge-triggered, once and for both directions: a connection asks for nothing while it waits,
+//! and its turn goes on until the socket has no more to give or to take. Nothing is shared with other workers but the
+//! pool, the log's writer and the counters, each met off the path of an ordinary request.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::Timespec;
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with, acceptfrom_with};
+use rustls::ServerConfig;
+
+use crate::files::shelf::Moment;
+use crate::respond::job::Job;
+use crate::server::kit::Kit;
+use crate::server::listen::{Door, Visitors};
+use crate::server::peer::{Peer, Turn};
+use crate::server::pool::{Desk, Inbox, Message};
+use crate::server::slab::{Slab, Token};
+use crate::server::stream::{self, Stream};
+use crate::server::timers::{Timers, Wait};
+
+/// Events taken from the system at once.
+const EVENTS: usize = 256;
+
+/// Connections accepted before others have their turn.
+const ACCEPTED: usize = 64;
+
+/// How long no connection is accepted after the system had no descriptor left, in milliseconds.
+const PAUSE_MS: u64 = 100;
+
+/// Numbers in events that are not those of connections, which are far fewer.
+const BELL: u64 = u64::MAX;
+const FIRST_DOOR: u64 = u64::MAX - 1024;
+
+/// What a worker is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Its number among the workers.
+    pub(crate) number: usize,
+    /// Where connections come from.
+    pub(crate) doors: Vec<Door>,
+    /// Where other threads leave messages.
+    pub(crate) inbox: Inbox,
+    /// Where it hands in jobs.
+    pub(crate) desk: Desk,
+    /// The deadlines of its connections.
+    pub(crate) timers: Timers,
+    /// What its connections use.
+    pub(crate) kit: Kit,
+    /// With what connections are encrypted.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Connections that it may have.
+    pub(crate) connections: usize,
+}
+
+/// An event loop and its connections.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    parts: Parts,
+    epoll: OwnedFd,
+    /// Given up for a moment when there is no other descriptor left, to tell a client so.
+    spare: Option<OwnedFd>,
+    peers: Slab<Peer>,
+    /// Those that want a turn although nothing happened.
+    ready: VecDeque<Token>,
+    /// Jobs under way, and who waits for them.
+    jobs: HashMap<Box<[u8]>, Vec<Token>>,
+    began: Instant,
+    accepting: Accepting,
+    /// When the connections that are left are cut, once the server stops.
+    cut_at: Option<u64>,
+}
+
+/// Whether new connections are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepting {
+    Yes,
+    /// Not before one of those there are has ended.
+    Full,
+    /// Not before this time.
+    Until(u64),
+}
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    Next,
+    Last,
+}
+
+impl Worker {
+    pub(crate) fn new(parts: Parts) -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, parts.inbox.bell(), EventData::new_u64(BELL), EventFlags::IN)?;
+        for (number, door) in parts.doors.iter().enumerate() {
+            epoll::add(&epoll, door, door_data(number), door_flags(door))?;
+        }
+        Ok(Self {
+            epoll,
+            spare: spare(),
+            peers: Slab::new(),
+            ready: VecDeque::new(),
+            jobs: HashMap::new(),
+            began: parts.kit.clock.now(),
+            accepting: Accepting::Yes,
+            cut_at: None,
+            parts,
+        })
+    }
+
+    /// Runs until the server stops.
+    ///
+    /// # Errors
+    /// If the system no longer tells of events.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Vec::with_capacity(EVENTS);
+        loop {
+            events.clear();
+            let timeout = self.timeout();
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.tick();
+            if self.round(&events) == Round::Last {
+                self.parts.kit.log.flush();
+                return Ok(());
+            }
+        }
+    }
+
+    fn round(&mut self, events: &[Event]) -> Round {
+        for event in events {
+            match event.data.u64() {
+                BELL => {
+                    if self.take_messages() == Round::Last {
+                        return Round::Last;
+                    }
+                }
+                data if data >= FIRST_DOOR => self.accept((data - FIRST_DOOR) as usize),
+                data => {
+                    let token = Token::from_bits(data);
+                    if let Some(peer) = self.peers.get_mut(token) {
+                        peer.wake();
+                        self.turn(token);
+                    }
+                }
+            }
+        }
+        // Those that want yet another turn get it in the next round.
+        for _ in 0..self.ready.len() {
+            if let Some(token) = self.ready.pop_front() {
+                self.turn(token);
+            }
+        }
+        self.expire();
+        self.parts.kit.log.flush_if_due(self.parts.kit.now.ms);
+        self.accept_again();
+        match self.cut_at {
+            Some(_) if self.peers.is_empty() => Round::Last,
+            Some(at) if self.parts.kit.now.ms >= at => Round::Last,
+            _ => Round::Next,
+        }
+    }
+
+    /// How long there is nothing to do unless something happens.
+    fn timeout(&self) -> Option<Timespec> {
+        if !self.ready.is_empty() {
+            return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
+        }
+        let reopen = match self.accepting {
+            Accepting::Until(at) => Some(at),
+            Accepting::Yes | Accepting::Full => None,
+        };
+        let due = [self.parts.timers.next(), self.parts.kit.log.due(), reopen, self.cut_at];
+        let next = due.into_iter().flatten().min()?;
+        let now = self.since_began();
+        Timespec::try_from(std::time::Duration::from_millis(next.saturating_sub(now))).ok()
+    }
+
+    fn since_began(&self) -> u64 {
+        let elapsed = self.parts.kit.clock.now().saturating_duration_since(self.began);
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn tick(&mut self) {
+        let ms = self.since_began();
+        let kit = &mut self.parts.kit;
+        kit.now = Moment {
+            ms,
+            wall_nanos: nanos(kit.clock.wall()),
+            waited_since: None,
+        };
+        kit.responder.tick(kit.now);
+    }
+
+    /// Gives a connection its turn, and sees to what it wants then.
+    fn turn(&mut self, token: Token) {
+        let Some(peer) = self.peers.get_mut(token) else { return };
+        let turn = peer.turn(&mut self.parts.kit);
+        self.after(token, turn);
+    }
+
+    fn after(&mut self, token: Token, turn: Turn) {
+        match turn {
+            Turn::Wait(wait) => {
+                if self.parts.timers.waits_for(token.index) != Some(wait) {
+                    self.parts.timers.set(token.index, wait, self.parts.kit.now.ms);
+                }
+                self.watch(token);
+            }
+            Turn::WaitAnew(wait) => {
+                self.parts.timers.set(token.index, wait, self.parts.kit.now.ms);
+                self.watch(token);
+            }
+            Turn::Again => {
+                self.ready.push_back(token);
+                self.watch(token);
+            }
+            Turn::Job(job) => {
+                self.parts.timers.clear(token.index);
+                self.watch(token);
+                self.hand_in(token, job);
+            }
+            Turn::End => self.end(token),
+        }
+    }
+
+    /// Has the system tell of what happens on a connection from now on. One that ends with its first turn is never
+    /// watched, which saves a call.
+    fn watch(&mut self, token: Token) {
+        let Some(peer) = self.peers.get_mut(token) else { return };
+        if peer.watched {
+            return;
+        }
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        match epoll::add(&self.epoll, peer.fd(), EventData::new_u64(token.to_bits()), flags) {
+            Ok(()) => peer.watched = true,
+            Err(_) => self.end(token),
+        }
+    }
+
+    fn end(&mut self, token: Token) {
+        if self.peers.remove(token).is_some() {
+            self.parts.timers.clear(token.index);
+            self.parts.kit.metrics.closed();
+            if self.accepting == Accepting::Full {
+                self.accepting = Accepting::Until(0);
+            }
+        }
+    }
+
+    /// Accepts whoever is at a door.
+    fn accept(&mut self, number: usize) {
+        for _ in 0..ACCEPTED {
+            if self.accepting != Accepting::Yes {
+                return;
+            }
+            if self.peers.len() >= self.parts.connections {
+                self.parts.kit.metrics.full();
+                self.pause(Accepting::Full);
+                return;
+            }
+            let Some(door) = self.parts.doors.get(number) else { return };
+            match accept_one(door, self.parts.kit.log.wants_clients()) {
+                Ok((fd, client)) => {
+                    let visitors = door.visitors;
+                    self.welcome(fd, client, visitors);
+                }
+                Err(Errno::AGAIN) => return,
+                // The client went away again while it waited (accept(2)).
+                Err(Errno::CONNABORTED | Errno::INTR | Errno::PROTO) => {}
+                Err(_) => {
+                    self.turn_away(number);
+                    self.pause(Accepting::Until(self.parts.kit.now.ms + PAUSE_MS));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn welcome(&mut self, fd: OwnedFd, client: Option<IpAddr>, visitors: Visitors) {
+        let tls = match (&self.parts.tls, visitors) {
+            (Some(config), Visitors::Public) => match stream::encrypted(config) {
+                Some(tls) => Some(tls),
+                None => return,
+            },
+            _ => None,
+        };
+        self.parts.kit.metrics.accepted();
+        let token = self.peers.insert(Peer::new(Stream::new(fd, tls), client, visitors));
+        // Its first request has come with it, most of the time.
+        self.turn(token);
+    }
+
+    /// Tells one client that there is no room, with the descriptor that was kept for it.
+    fn turn_away(&mut self, number: usize) {
+        self.parts.kit.metrics.full();
+        self.spare = None;
+        if let Some(door) = self.parts.doors.get(number)
+            && let Ok((fd, _)) = accept_one(door, false)
+            && self.parts.tls.is_none()
+        {
+            const NO_ROOM: &[u8] =
+                b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
+            let _ = rustix::net::send(&fd, NO_ROOM, rustix::net::SendFlags::NOSIGNAL);
+        }
+        self.spare = spare();
+    }
+
+    /// Leaves new connections where they are for a while.
+    fn pause(&mut self, accepting: Accepting) {
+        self.accepting = accepting;
+        for door in &self.parts.doors {
+            let _ = epoll::delete(&self.epoll, door);
+        }
+    }
+
+    fn accept_again(&mut self) {
+        let Accepting::Until(at) = self.accepting else { return };
+        if at > self.parts.kit.now.ms || self.peers.len() >= self.parts.connections {
+            return;
+        }
+        self.accepting = Accepting::Yes;
+        for (number, door) in self.parts.doors.iter().enumerate() {
+            let _ = epoll::add(&self.epoll, door, door_data(number), door_flags(door));
+        }
+    }
+
+    fn hand_in(&mut self, token: Token, job: Job) {
+        if let Some(waiting) = self.jobs.get_mut(&job.key) {
+            if !waiting.contains(&token) {
+                waiting.push(token);
+            }
+            return;
+        }
+        let key = job.key.clone();
+        match self.parts.desk.hand_in(job, self.parts.number) {
+            Ok(()) => {
+                self.jobs.insert(key, vec![token]);
+            }
+            Err(_) => {
+                if let Some(peer) = self.peers.get_mut(token) {
+                    let turn = peer.put_off(&mut self.parts.kit);
+                    self.after(token, turn);
+                }
+            }
+        }
+    }
+
+    fn take_messages(&mut self) -> Round {
+        for message in self.parts.inbox.take() {
+            match message {
+                Message::Done(done) => {
+                    let waiting = self.jobs.remove(&done.key).unwrap_or_default();
+                    self.parts.kit.responder.done(*done, self.parts.kit.now);
+                    for token in waiting {
+                        self.turn(token);
+                    }
+                }
+                Message::Certificates(config) => self.parts.tls = Some(config),
+                Message::Stop => self.stop(),
+                Message::Cut => return Round::Last,
+            }
+        }
+        Round::Next
+    }
+
+    /// Takes in who has come already, closes the doors, and lets go of everyone who waits for nothing.
+    fn stop(&mut self) {
+        let kit = &mut self.parts.kit;
+        kit.stopping = true;
+        let drain = u64::try_from(kit.limits.drain.as_millis()).unwrap_or(u64::MAX);
+        self.cut_at = Some(kit.now.ms.saturating_add(drain));
+        for number in 0..self.parts.doors.len() {
+            self.accept(number);
+        }
+        self.pause(Accepting::Full);
+        self.parts.doors.clear();
+        for token in self.peers.tokens() {
+            if self.peers.get_mut(token).is_some_and(|peer| peer.is_idle()) {
+                // What has come meanwhile is answered.
+                self.turn(token);
+            }
+            if self.peers.get_mut(token).is_some_and(|peer| peer.is_idle()) {
+                self.end(token);
+            }
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = self.parts.kit.now.ms;
+        while let Some((index, wait)) = self.parts.timers.expired(now) {
+            let Some(token) = self.peers.token_at(index) else { continue };
+            let Some(peer) = self.peers.get_mut(token) else { continue };
+            let kit = &mut self.parts.kit;
+            let turn = match wait {
+                Wait::Idle | Wait::Linger => Turn::End,
+                Wait::Head | Wait::Body => {
+                    kit.metrics.timed_out();
+                    peer.time_out(kit)
+                }
+                Wait::Write if peer.keeps_up(kit.limits.least_taken()) => Turn::WaitAnew(Wait::Write),
+                Wait::Write => {
+                    kit.metrics.timed_out();
+                    peer.give_up(kit);
+                    Turn::End
+                }
+            };
+            self.after(token, turn);
+        }
+    }
+}
+
+fn accept_one(door: &Door, wants_client: bool) -> Result<(OwnedFd, Option<IpAddr>), Errno> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    if !wants_client {
+        return Ok((accept_with(door, flags)?, None));
+    }
+    let (fd, addr) = acceptfrom_with(door, flags)?;
+    let addr = addr.and_then(|addr| std::net::SocketAddr::try_from(addr).ok());
+    Ok((fd, addr.map(|addr| addr.ip().to_canonical())))
+}
+
+fn door_data(number: usize) -> EventData {
+    EventData::new_u64(FIRST_DOOR + number as u64)
+}
+
+/// Of those who share a door, one is woken for a connection, not all.
+fn door_flags(door: &Door) -> EventFlags {
+    if door.shared {
+        EventFlags::IN | EventFlags::EXCLUSIVE
+    } else {
+        EventFlags::IN
+    }
+}
+
+fn spare() -> Option<OwnedFd> {
+    use rustix::fs::{Mode, OFlags, open};
+    open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()
+}
+
+fn nanos(time: std::time::SystemTime) -> i128 {
+    match time.duration_since(std::time::UNIX_EPOCH) {
+        Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+        Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
+    }
+}

@@ -1,0 +1,263 @@
+//! What one worker remembers of a site: files with their prepared heads, folders, pages made, and what is not there.
+//!
+//! Rule: what is remembered is given out without a look for [`SiteConfig::fresh`] at most. A flood of paths that do
+//! not exist takes little memory and drives out no file.
+//!
+//! [`SiteConfig::fresh`]: crate::config::SiteConfig::fresh
+
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::files::cache::{Cache, Weight};
+use crate::files::entry::{About, Entry};
+use crate::files::mime;
+use crate::files::root::{Facts, Found, Kind, OpenFile};
+use crate::files::site::{BESIDE, INDEX, Site};
+use crate::http::accept::Coding;
+
+/// What is found at a path.
+#[derive(Clone, Debug)]
+pub enum Resource {
+    /// A file, or the index file of a folder.
+    File(Rc<Entry>),
+    /// A folder, asked for without the slash that its relative links need.
+    Unslashed,
+    /// A folder without an index file.
+    Folder,
+    /// Nothing.
+    Missing,
+    /// Something that may not be served.
+    Refused,
+}
+
+/// The moment of a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moment {
+    /// Milliseconds since the worker began.
+    pub ms: u64,
+    /// Nanoseconds since 1970 began.
+    pub wall_nanos: i128,
+    /// When the request was first judged, if it has waited since for something that is now on the shelf.
+    pub waited_since: Option<u64>,
+}
+
+/// A site as one worker knows it.
+#[derive(Debug)]
+pub struct Shelf {
+    site: Arc<Site>,
+    fresh_ms: u64,
+    known: Cache<Known>,
+    missing: HashMap<Box<[u8]>, u64, RandomState>,
+    pages: Cache<(Arc<[u8]>, u64)>,
+}
+
+#[derive(Debug)]
+struct Known {
+    resource: Resource,
+    /// When it was last looked at.
+    checked: u64,
+    /// The path of the file beneath the root, where it is not the one that was asked for.
+    file: Option<Box<[u8]>>,
+    /// The compressed forms that lie beside the file.
+    beside: Vec<(Coding, Facts)>,
+}
+
+/// Paths known to lead nowhere, at most; then all are forgotten. They are looked at again after a moment anyhow.
+const MISSING_MAX: usize = 1024;
+
+/// Files that one worker keeps open for later requests, at most.
+const OPEN_FILES_MAX: u64 = 1024;
+
+impl Shelf {
+    /// An empty shelf with room for so many bytes.
+    #[must_use]
+    pub fn new(site: Arc<Site>, len: u64) -> Self {
+        let bound = Weight {
+            bytes: len,
+            files: OPEN_FILES_MAX,
+        };
+        Self {
+            fresh_ms: u64::try_from(site.config.fresh.as_millis()).unwrap_or(u64::MAX),
+            site,
+            known: Cache::new(bound),
+            missing: HashMap::default(),
+            pages: Cache::new(bound),
+        }
+    }
+
+    /// The site itself.
+    #[must_use]
+    pub const fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
+    /// Finds what is at a path, as it comes from the request's target.
+    ///
+    /// # Errors
+    /// If the system cannot tell: out of descriptors, or a disk fails.
+    pub fn find(&mut self, path: &[u8], now: Moment) -> io::Result<Resource> {
+        let fresh_ms = self.fresh_ms;
+        if let Some(known) = self.known.get(path) {
+            if is_fresh(known.checked, fresh_ms, now) {
+                return Ok(known.resource.clone());
+            }
+            if known.is_unchanged(path, &self.site)? {
+                known.checked = now.ms;
+                return Ok(known.resource.clone());
+            }
+            self.known.remove(path);
+        } else if let Some(checked) = self.missing.get(path)
+            && is_fresh(*checked, fresh_ms, now)
+        {
+            return Ok(Resource::Missing);
+        }
+        self.look(path, now)
+    }
+
+    /// A page that was made for a request such as this.
+    pub fn page(&mut self, key: &[u8], now: Moment) -> Option<Arc<[u8]>> {
+        let (page, made) = self.pages.get(key)?;
+        is_fresh(*made, self.fresh_ms, now).then(|| Arc::clone(page))
+    }
+
+    /// Remembers a page that was made.
+    pub fn keep_page(&mut self, key: &[u8], page: Arc<[u8]>, now: Moment) {
+        let weight = Weight {
+            bytes: page.len() as u64,
+            files: 0,
+        };
+        self.pages.insert(key, (page, now.ms), weight);
+    }
+
+    /// Adds to a file's forms one that was made of it, or that it was not worth making.
+    pub fn keep_form(&mut self, path: &[u8], facts: &Facts, coding: Coding, made: Option<Arc<[u8]>>, now: Moment) {
+        let Some(known) = self.known.get(path) else { return };
+        let Resource::File(entry) = &known.resource else { return };
+        if entry.facts != *facts || entry.form(coding).is_some() {
+            return;
+        }
+        let about = About {
+            path: known.file.as_deref().unwrap_or(path),
+            rules: &self.site.rules,
+            varies: true,
+            now_nanos: now.wall_nanos,
+        };
+        entry.add(coding, made, &about);
+        let weight = entry.weight();
+        let known = Known {
+            resource: Resource::File(Rc::clone(entry)),
+            checked: known.checked,
+            file: known.file.take(),
+            beside: std::mem::take(&mut known.beside),
+        };
+        // Anew, since it weighs more now.
+        self.known.insert(path, known, weight);
+    }
+
+    /// Looks at what is there, and remembers it.
+    fn look(&mut self, path: &[u8], now: Moment) -> io::Result<Resource> {
+        let mut file = None;
+        let mut found = self.site.root.find(path)?;
+        if let Found::Folder(_) = found
+            && path.ends_with(b"/")
+        {
+            let index = [path, INDEX].concat();
+            found = match self.site.root.find(&index)? {
+                // A folder of that name is no page.
+                Found::Missing | Found::Folder(_) => found,
+                other => other,
+            };
+            file = Some(index.into_boxed_slice());
+        }
+        let mut beside = Vec::new();
+        let resource = match found {
+            Found::File(open) => {
+                let (entry, forms) = self.enter(open, file.as_deref().unwrap_or(path), now)?;
+                beside = forms;
+                Resource::File(Rc::new(entry))
+            }
+            Found::Folder(_) if path.ends_with(b"/") => Resource::Folder,
+            Found::Folder(_) => Resource::Unslashed,
+            Found::Refused => Resource::Refused,
+            Found::Missing => {
+                if self.missing.len() >= MISSING_MAX {
+                    self.missing.clear();
+                }
+                self.missing.insert(path.into(), now.ms);
+                return Ok(Resource::Missing);
+            }
+        };
+        let weight = match &resource {
+            Resource::File(entry) => entry.weight(),
+            _ => Weight::default(),
+        };
+        let known = Known {
+            resource: resource.clone(),
+            checked: now.ms,
+            file,
+            beside,
+        };
+        self.known.insert(path, known, weight);
+        Ok(resource)
+    }
+
+    /// Makes an entry of a file and its compressed forms.
+    fn enter(&self, open: OpenFile, path: &[u8], now: Moment) -> io::Result<(Entry, Vec<(Coding, Facts)>)> {
+        let mut forms = Vec::new();
+        for (coding, _) in beside(&self.site, path, &open.facts)? {
+            let suffix = BESIDE.iter().find(|(of, _)| *of == coding).map_or(&b""[..], |(_, suffix)| suffix);
+            if let Found::File(form) = self.site.root.find(&[path, suffix].concat())?
+                && form.facts.modified_ns >= open.facts.modified_ns
+            {
+                forms.push((coding, form));
+            }
+        }
+        let facts = forms.iter().map(|(coding, form)| (*coding, form.facts)).collect();
+        let may_be_made = self.site.config.compress && mime::is_compressible(&mime::content_type(path));
+        let about = About {
+            path,
+            rules: &self.site.rules,
+            varies: may_be_made || !forms.is_empty(),
+            now_nanos: now.wall_nanos,
+        };
+        Ok((Entry::new(open, forms, &about)?, facts))
+    }
+}
+
+impl Known {
+    /// Whether it is still as it was.
+    fn is_unchanged(&self, path: &[u8], site: &Site) -> io::Result<bool> {
+        let Resource::File(entry) = &self.resource else {
+            return Ok(false);
+        };
+        let path = self.file.as_deref().unwrap_or(path);
+        Ok(!entry.is_racy
+            && site.root.facts(path)? == Some((Kind::File, entry.facts))
+            && beside(site, path, &entry.facts)? == self.beside)
+    }
+}
+
+/// The compressed forms of a file that lie beside it. One that is older than the file was made of something else.
+fn beside(site: &Site, path: &[u8], source: &Facts) -> io::Result<Vec<(Coding, Facts)>> {
+    let mut forms = Vec::new();
+    let mut name = path.to_vec();
+    for (coding, suffix) in BESIDE {
+        name.truncate(path.len());
+        name.extend_from_slice(suffix);
+        if let Some((Kind::File, facts)) = site.root.facts(&name)?
+            && facts.modified_ns >= source.modified_ns
+        {
+            forms.push((coding, facts));
+        }
+    }
+    Ok(forms)
+}
+
+/// Whether what was looked at then may be taken for true now.
+fn is_fresh(checked: u64, fresh_ms: u64, now: Moment) -> bool {
+    now.ms.saturating_sub(checked) < fresh_ms || now.waited_since.is_some_and(|since| checked >= since)
+}

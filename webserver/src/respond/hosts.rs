@@ -1,0 +1,81 @@
+//! Which site a request is for: by the host that it names.
+
+use std::sync::Arc;
+
+use crate::files::shelf::Shelf;
+use crate::files::site::Site;
+
+/// The sites, as one worker knows them. The first is for every host that has none of its own.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    shelves: Vec<Shelf>,
+    names: Vec<(String, usize)>,
+}
+
+impl Hosts {
+    /// `len` bytes of memory for each site.
+    pub(super) fn new(sites: &[(Option<String>, Arc<Site>)], len: u64) -> Self {
+        let names = sites.iter().enumerate();
+        Self {
+            shelves: sites.iter().map(|(_, site)| Shelf::new(Arc::clone(site), len)).collect(),
+            names: names
+                .filter_map(|(number, (name, _))| Some((name.clone()?, number)))
+                .collect(),
+        }
+    }
+
+    /// The number of the site for a host, given with or without a port (RFC 9110 §7.2).
+    pub(super) fn find(&self, host: &[u8]) -> usize {
+        if self.names.is_empty() {
+            return 0;
+        }
+        let name = without_port(host);
+        let name = name.strip_suffix(b".").unwrap_or(name);
+        let found = self.names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+        found.map_or(0, |(_, number)| *number)
+    }
+
+    /// The site with this number.
+    pub(super) fn shelf(&mut self, number: usize) -> &mut Shelf {
+        &mut self.shelves[number]
+    }
+}
+
+fn without_port(host: &[u8]) -> &[u8] {
+    match host {
+        [b'[', ..] => memchr::memchr(b']', host).map_or(host, |end| &host[..=end]),
+        _ => memchr::memchr(b':', host).map_or(host, |end| &host[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_no_part_of_the_name() {
+        let rows: [(&str, &str); 6] = [
+            ("example.org", "example.org"),
+            ("example.org:8080", "example.org"),
+            ("example.org:", "example.org"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("", ""),
+        ];
+        for (host, name) in rows {
+            assert_eq!(without_port(host.as_bytes()), name.as_bytes(), "{host}");
+        }
+    }
+
+    #[test]
+    fn hosts_have_their_own_sites() {
+        let hosts = Hosts {
+            shelves: Vec::new(),
+            names: vec![("a.example".to_owned(), 1), ("[::1]".to_owned(), 2)],
+        };
+        let rows = [("a.example", 1), ("A.Example.:80", 1), ("[::1]:8080", 2), ("b.example", 0), ("", 0)];
+        for (host, number) in rows {
+            assert_eq!(hosts.find(host.as_bytes()), number, "{host}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Replies without a file of their own: what went wrong, or where to go instead.
+//!
+//! Each is a small page for people, whose bytes are written once; a site may have files to be sent in their place.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::files::entry::Content;
+use crate::files::shelf::{Resource, Shelf};
+use crate::files::site;
+use crate::http::head::{self, DateLine};
+use crate::http::method::Method;
+use crate::http::request::Persistence;
+use crate::http::status::Status;
+use crate::reply::{Output, Reply};
+use crate::respond::{ALLOW, Visit};
+
+/// The pages, by status.
+#[derive(Debug)]
+pub(super) struct Pages {
+    prepared: Vec<(Status, Box<[u8]>)>,
+}
+
+/// A page about to be put out.
+struct Page<'a> {
+    status: Status,
+    content_type: &'a str,
+    body: &'a [u8],
+    /// Fields beside those of every page.
+    fields: &'a [u8],
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+
+impl Pages {
+    pub(super) fn new() -> Self {
+        Self {
+            prepared: Status::ALL
+                .iter()
+                .map(|status| (*status, html(*status, None).into_boxed_slice()))
+                .collect(),
+        }
+    }
+
+    /// Tells what is wrong with a well-formed request.
+    pub(super) fn error(
+        &self,
+        date: &DateLine,
+        status: Status,
+        visit: &Visit<'_, '_, '_>,
+        shelf: &mut Shelf,
+        out: &mut Output,
+    ) -> Reply {
+        let mut fields = own_fields(status);
+        fields.extend_from_slice(shelf.site().rules.everywhere());
+        let own = own_page(status, visit, shelf);
+        let page = Page {
+            status,
+            content_type: own.as_ref().map_or(HTML, |(kind, _)| &**kind),
+            body: own.as_ref().map_or_else(|| self.prepared(status), |(_, bytes)| bytes),
+            fields: &fields,
+        };
+        page.put(date, visit.request.method, visit.then, out)
+    }
+
+    /// Tells where a folder is: the same place, with a slash (RFC 9110 §15.4.9).
+    pub(super) fn redirect(
+        &self,
+        date: &DateLine,
+        location: &[u8],
+        visit: &Visit<'_, '_, '_>,
+        shelf: &Shelf,
+        out: &mut Output,
+    ) -> Reply {
+        let mut fields = Vec::new();
+        head::put(&mut fields, "Location", location);
+        fields.extend_from_slice(shelf.site().rules.everywhere());
+        let page = Page {
+            status: Status::PermanentRedirect,
+            content_type: HTML,
+            body: self.prepared(Status::PermanentRedirect),
+            fields: &fields,
+        };
+        page.put(date, visit.request.method, visit.then, out)
+    }
+
+    /// Tells what is wrong with bytes that are no request; nothing follows on the connection.
+    pub(super) fn explain(&self, date: &DateLine, status: Status, detail: Option<&str>, out: &mut Output) -> Reply {
+        let page = Page {
+            status,
+            content_type: HTML,
+            body: &html(status, detail),
+            fields: &own_fields(status),
+        };
+        page.put(date, Method::Get, Persistence::Close, out)
+    }
+
+    fn prepared(&self, status: Status) -> &[u8] {
+        let found = self.prepared.iter().find(|(of, _)| *of == status);
+        found.map_or(&[], |(_, page)| page)
+    }
+}
+
+impl Page<'_> {
+    fn put(self, date: &DateLine, method: Method, then: Persistence, out: &mut Output) -> Reply {
+        let bytes = &mut out.bytes;
+        date.start(bytes, self.status);
+        head::put(bytes, "Content-Type", self.content_type);
+        head::content_length(bytes, self.body.len() as u64);
+        head::put(bytes, "X-Content-Type-Options", "nosniff");
+        bytes.extend_from_slice(self.fields);
+        head::end(bytes, then);
+        let body = if method == Method::Head { &[] } else { self.body };
+        bytes.extend_from_slice(body);
+        Reply {
+            status: self.status,
+            len: body.len() as u64,
+            then,
+        }
+    }
+}
+
+/// Fields without which a status says too little.
+fn own_fields(status: Status) -> Vec<u8> {
+    let mut fields = Vec::new();
+    match status {
+        Status::MethodNotAllowed => head::put(&mut fields, "Allow", ALLOW),
+        Status::Unauthorized => head::put(&mut fields, "WWW-Authenticate", "Basic realm=\"files\", charset=\"UTF-8\""),
+        Status::Unavailable => head::put(&mut fields, "Retry-After", "1"),
+        _ => {}
+    }
+    fields
+}
+
+/// The file that the site has for a status, if it is one that is kept in memory.
+fn own_page(status: Status, visit: &Visit<'_, '_, '_>, shelf: &mut Shelf) -> Option<(Cow<'static, str>, Arc<[u8]>)> {
+    let pages = &shelf.site().config.error_pages;
+    let (_, page) = pages.iter().find(|(code, _)| *code == status.code())?;
+    let path = site::page_path(page);
+    match shelf.find(&path, visit.now) {
+        Ok(Resource::File(entry)) => match &entry.plain.content {
+            Content::Memory(bytes) => Some((entry.content_type.clone(), Arc::clone(bytes))),
+            Content::File(_) => None,
+        },
+        _ => None,
+    }
+}
+
+fn html(status: Status, detail: Option<&str>) -> Vec<u8> {
+    let (code, reason) = (status.code(), status.reason());
+    // What details there are is ours, and holds nothing that HTML would read as its own.
+    let detail = detail.map(|detail| format!("<p>{detail}</p>\n")).unwrap_or_default();
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{code} {reason}</title>\n\
+         <h1>{code} {reason}</h1>\n{detail}</html>\n"
+    )
+    .into_bytes()
+}

@@ -1,0 +1,56 @@
+//! Certificates: read at the start, and again when the server is told to.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::TlsConfig;
+use crate::error::ConfigError;
+
+/// Reads a certificate and its key.
+///
+/// # Errors
+/// If one of them cannot be read or used, or they do not belong together.
+pub(crate) fn load(config: &TlsConfig) -> Result<Arc<ServerConfig>, ConfigError> {
+    let certificates = CertificateDer::pem_file_iter(&config.cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| wrong(&config.cert, error))?;
+    if certificates.is_empty() {
+        return Err(unusable(&config.cert, "holds no certificate in PEM form"));
+    }
+    let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|error| wrong(&config.key, error))?;
+    let mut tls = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(&config.cert, &error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .map_err(|error| unusable(&config.cert, &format!("and its key cannot be used: {error}")))?;
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(tls))
+}
+
+fn wrong(path: &Path, error: pem::Error) -> ConfigError {
+    match error {
+        pem::Error::Io(source) => ConfigError::TlsFile {
+            path: path.to_owned(),
+            source,
+        },
+        pem::Error::NoItemsFound => unusable(path, "holds nothing of the kind in PEM form"),
+        other => ConfigError::TlsFile {
+            path: path.to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidData, other),
+        },
+    }
+}
+
+fn unusable(path: &Path, reason: &str) -> ConfigError {
+    ConfigError::Tls {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
