@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A caller waits only when `QUEUE_LINES` lines are already queued. [`LineLog`] owns the writer: closing or dropping
-//! it (also while a panic unwinds) writes what is queued and joins the thread. What happens when the disk is full is said
-//! in [`crate::linesink`]; lines that were lost are counted and told at the close.
+//! it (also while a panic unwinds) writes what is queued and joins the thread. What happens when the disk is full is
+//! said in [`crate::linesink`]; lines that were lost are counted and told at the close.
 //!
 //! It gives lines no time stamp and makes them no safer to show: callers do (see [`crate::quote`]). It does not rotate
 //! files.

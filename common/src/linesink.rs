@@ -1,7 +1,7 @@
 //! A file of whole lines, appended to through trouble.
 //!
-//! What cannot be written, as when the disk is full, is kept up to `KEPT_LEN` and tried again with every later batch; the
-//! trouble is told once, and what had to be thrown away is counted. In the file there are only whole lines: a
+//! What cannot be written, as when the disk is full, is kept up to `KEPT_LEN` and tried again with every later batch;
+//! the trouble is told once, and what had to be thrown away is counted. In the file there are only whole lines: a
 //! half-written one is continued where it ended, or begun again on a line of its own if someone else wrote in between.
 //!
 //! It writes on the thread that calls it, so a caller that may not wait has one of its own for it (see

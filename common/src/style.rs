@@ -47,17 +47,36 @@ impl Style {
             text.to_string()
         }
     }
+
+    /// What is read by its shape alone, as by a camera: dark on light whatever the colours of the terminal. `None`
+    /// without colours.
+    pub fn dark_on_light(self, text: impl Display) -> Option<String> {
+        self.colored
+            .then(|| format!("{DARK_ON_LIGHT}{text}{RESET}"))
+    }
 }
 
 pub(crate) const RESET: &str = "\x1b[0m";
 const RED: &str = "\x1b[31m";
+const DARK_ON_LIGHT: &str = "\x1b[30;107m";
 
 /// Every sequence that may reach a terminal from here.
-pub(crate) const SEQUENCES: [&str; 2] = [RESET, RED];
+pub(crate) const SEQUENCES: [&str; 3] = [RESET, RED, DARK_ON_LIGHT];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shapes_are_dark_on_light_or_not_coloured() {
+        let file = tempfile::tempfile().expect("a temporary file");
+        let shown = |choice| Style::new(choice, &file).dark_on_light("x");
+        assert_eq!(
+            shown(ColorChoice::Always).as_deref(),
+            Some("\x1b[30;107mx\x1b[0m")
+        );
+        assert_eq!(shown(ColorChoice::Never), None);
+    }
 
     #[test]
     fn words_are_coloured_only_when_wanted() {

@@ -115,7 +115,8 @@ impl Limits {
     /// Bytes that a client must take in each stretch of [`Limits::write_timeout`].
     #[must_use]
     pub fn least_taken(&self) -> u64 {
-        self.min_rate.saturating_mul(self.write_timeout.as_secs().max(1))
+        self.min_rate
+            .saturating_mul(self.write_timeout.as_secs().max(1))
     }
 }
 

@@ -10,7 +10,10 @@ use common::quote;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A root that is not there, not a folder, or not ours to read.
-    #[error("cannot serve {}: name a folder that exists and may be read", quote::always(path))]
+    #[error(
+        "cannot serve {}: name a folder that exists and may be read",
+        quote::always(path)
+    )]
     Root {
         /// As it was given.
         path: PathBuf,
@@ -93,8 +96,12 @@ pub enum ConfigError {
 /// What the system says, and what to do about it.
 fn advice(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "the port is in use; stop the other program or choose another with --port".to_owned(),
-        io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose another with --port".to_owned(),
+        io::ErrorKind::AddrInUse => {
+            "the port is in use; stop the other program or choose another with --port".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need privileges; choose another with --port".to_owned()
+        }
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
         _ => error.to_string(),
     }

@@ -6,7 +6,7 @@ use common::clock::Clock;
 use common::exit::{ExitStatus, report};
 use common::shutdown::Shutdown;
 use webserver::error::ConfigError;
-use webserver::server::announce;
+use webserver::server::announce::Announcer;
 use webserver::server::run::{Ended, Server};
 
 use crate::cli::Start;
@@ -33,9 +33,8 @@ fn main() -> ExitCode {
 fn serve(start: Start, clock: Clock) -> Result<Ended, ConfigError> {
     // Before anything can be served that a signal would have to end in order.
     let shutdown = Shutdown::install()?;
+    let announcer = Announcer::new(&start.config, start.opening, start.style);
     let server = Server::start(start.config, clock)?;
-    for addr in server.addrs() {
-        let _ = common::streams::answer(&format!("Serving at http://{addr}/\n"));
-    }
+    announcer.announce(server.addrs());
     Ok(server.run(shutdown.events()))
 }

@@ -10,7 +10,7 @@
 //! [`Job`], and the request judged again when that is done. Whether a request is well-formed was decided before
 //! ([`crate::http`]).
 
-mod auth;
+pub mod auth;
 mod file;
 mod folder;
 mod hosts;
@@ -36,8 +36,6 @@ use auth::{Credentials, Guard};
 use hosts::Hosts;
 use job::{Done, Job, Product};
 use page::Pages;
-
-pub use auth::user;
 
 /// What a request is answered with.
 #[derive(Debug)]
@@ -91,7 +89,13 @@ impl Responder {
     }
 
     /// Answers a request.
-    pub fn respond(&mut self, request: &Request<'_, '_>, then: Persistence, now: Moment, out: &mut Output) -> Answer {
+    pub fn respond(
+        &mut self,
+        request: &Request<'_, '_>,
+        then: Persistence,
+        now: Moment,
+        out: &mut Output,
+    ) -> Answer {
         let mut visit = Visit {
             request,
             then,
@@ -112,7 +116,9 @@ impl Responder {
                 slash,
                 authority,
             }) => (path, query, slash, authority),
-            Ok(Target::Asterisk) if request.method == Method::Options => return self.options(&visit, out),
+            Ok(Target::Asterisk) if request.method == Method::Options => {
+                return self.options(&visit, out);
+            }
             Ok(Target::Asterisk) => return Answer::Reply(self.refuse(Fault::TargetForm, out)),
             Err(fault) => return Answer::Reply(self.refuse(fault, out)),
         };
@@ -147,7 +153,9 @@ impl Responder {
         match shelf.find(asked, now) {
             Ok(Resource::File(entry)) => self.file(&visit, &entry, &path, slash, out),
             Ok(Resource::Unslashed) => self.redirect(&visit, &path, query, out),
-            Ok(Resource::Folder) if shelf.site().config.list => self.list(&visit, query, &path, out),
+            Ok(Resource::Folder) if shelf.site().config.list => {
+                self.list(&visit, query, &path, out)
+            }
             Ok(Resource::Folder | Resource::Missing) => self.missing(&visit, out),
             Ok(Resource::Refused) => self.error(&visit, Status::Forbidden, out),
             Err(error) => self.error(&visit, status_of(&error), out),
@@ -157,17 +165,20 @@ impl Responder {
     /// Answers what was no request. The connection ends with it.
     pub fn refuse(&mut self, fault: Fault, out: &mut Output) -> Reply {
         let status = fault.status();
-        self.pages.explain(&self.date, status, Some(&fault.to_string()), out)
+        self.pages
+            .explain(&self.date, status, Some(&fault.to_string()), out)
     }
 
     /// Tells a client that the rest of its request did not come in time. The connection ends with it.
     pub fn time_out(&mut self, out: &mut Output) -> Reply {
-        self.pages.explain(&self.date, Status::RequestTimeout, None, out)
+        self.pages
+            .explain(&self.date, Status::RequestTimeout, None, out)
     }
 
     /// Tells a client that there is too much to do. The connection ends with it.
     pub fn put_off(&mut self, out: &mut Output) -> Reply {
-        self.pages.explain(&self.date, Status::Unavailable, None, out)
+        self.pages
+            .explain(&self.date, Status::Unavailable, None, out)
     }
 
     /// Takes what came of a job.

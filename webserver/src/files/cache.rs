@@ -127,8 +127,11 @@ impl<V> Cache<V> {
     /// Takes out of the queue what is no longer there, or there twice.
     fn tidy(&mut self) {
         let slots = &self.slots;
-        self.queue
-            .retain(|key| slots.get_key_value(key).is_some_and(|(kept, _)| Rc::ptr_eq(kept, key)));
+        self.queue.retain(|key| {
+            slots
+                .get_key_value(key)
+                .is_some_and(|(kept, _)| Rc::ptr_eq(kept, key))
+        });
     }
 }
 
@@ -146,7 +149,10 @@ mod tests {
         }
         assert!(cache.get(b"/a").is_some());
         cache.insert(b"/d", b"/d", ONE);
-        assert!(cache.get(b"/b").is_none(), "first in the queue that nobody asked for");
+        assert!(
+            cache.get(b"/b").is_none(),
+            "first in the queue that nobody asked for"
+        );
         for path in [b"/a", b"/c", b"/d"] {
             assert_eq!(cache.get(path), Some(&mut path));
         }
@@ -166,10 +172,27 @@ mod tests {
     fn what_is_too_heavy_is_not_kept_and_drives_nothing_out() {
         let mut cache = Cache::new(room_for(2));
         cache.insert(b"/a", 1, ONE);
-        cache.insert(b"/b", 2, Weight { bytes: 0, files: 100 });
+        cache.insert(
+            b"/b",
+            2,
+            Weight {
+                bytes: 0,
+                files: 100,
+            },
+        );
         assert!(cache.get(b"/b").is_none());
-        cache.insert(b"/a", 3, Weight { bytes: 1 << 40, files: 0 });
-        assert!(cache.get(b"/a").is_none(), "the old value is not true any more");
+        cache.insert(
+            b"/a",
+            3,
+            Weight {
+                bytes: 1 << 40,
+                files: 0,
+            },
+        );
+        assert!(
+            cache.get(b"/a").is_none(),
+            "the old value is not true any more"
+        );
         assert_eq!(cache.weight(), Weight::default());
     }
 
@@ -197,7 +220,10 @@ mod tests {
         }
     }
 
-    const ONE: Weight = Weight { bytes: 40, files: 1 };
+    const ONE: Weight = Weight {
+        bytes: 40,
+        files: 1,
+    };
 
     fn room_for(values: u64) -> Weight {
         Weight {

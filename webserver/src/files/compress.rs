@@ -10,9 +10,12 @@ use flate2::write::GzEncoder;
 
 use crate::http::accept::Coding;
 
+/// Shorter content is sent as it is (bytes): with the head of its reply it fits into one packet anyway.
+pub const SHORTEST: u64 = 256;
+
 /// Longer content is sent as it is (bytes). The text that sites are made of is shorter, and both the content and the
 /// result are in memory meanwhile.
-pub const INPUT_MAX: usize = 8 * 1024 * 1024;
+pub const LONGEST: u64 = 8 * 1024 * 1024;
 
 /// The result must be shorter by this part of the content, or it is not worth its decompression.
 const GAIN: usize = 20;
@@ -27,11 +30,11 @@ const BROTLI_QUALITY: i32 = 7;
 /// How far back Brotli looks: 4 MiB, as a power of two.
 const BROTLI_WINDOW: i32 = 22;
 
-/// Compresses; `None` if that does not make it a twentieth shorter, if there is too much of it, or if the coding is
-/// none that is made here.
+/// Compresses; `None` if that does not make it a twentieth shorter, if there is too little or too much of it, or if
+/// the coding is none that is made here.
 #[must_use]
 pub fn compress(bytes: &[u8], coding: Coding) -> Option<Vec<u8>> {
-    if bytes.len() > INPUT_MAX {
+    if !(SHORTEST..=LONGEST).contains(&(bytes.len() as u64)) {
         return None;
     }
     let mut out = Bounded {
@@ -109,8 +112,10 @@ mod tests {
             ("noise", noise, false),
             ("nothing", Vec::new(), false),
             ("a byte", vec![b'a'], false),
-            ("so much", vec![b'a'; INPUT_MAX], true),
-            ("too much", vec![b'a'; INPUT_MAX + 1], false),
+            ("so little", vec![b'a'; 256], true),
+            ("too little", vec![b'a'; 255], false),
+            ("so much", vec![b'a'; 8 << 20], true),
+            ("too much", vec![b'a'; (8 << 20) + 1], false),
         ] {
             for coding in MADE_HERE {
                 let made = compress(&bytes, coding);

@@ -3,7 +3,6 @@
 //! An entry is true for the moment it was made. Whether it still is, its owner asks by comparing [`Entry::facts`]
 //! and those of the files beside it with what is there now.
 
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io;
@@ -31,7 +30,7 @@ pub struct Entry {
     /// When it was modified; not later than when it was read.
     pub modified: HttpDate,
     /// Its media type.
-    pub content_type: Cow<'static, str>,
+    pub content_type: &'static str,
     /// The form that is no coding.
     pub plain: Rc<Form>,
     /// Its other forms: files that lie beside it, or what was made of it since.
@@ -92,14 +91,26 @@ impl Entry {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn new(file: OpenFile, beside: Vec<(Coding, OpenFile)>, about: &About<'_>) -> io::Result<Self> {
+    pub fn new(
+        file: OpenFile,
+        beside: Vec<(Coding, OpenFile)>,
+        about: &About<'_>,
+    ) -> io::Result<Self> {
         let facts = file.facts;
         let now = HttpDate::from_nanos(about.now_nanos);
         let modified = HttpDate::from_nanos(facts.modified_ns).no_later_than(now);
         let content_type = mime::content_type(about.path);
         let made = |coding, source: &Facts, content: Content, len| {
             let etag = ETag::of(source.modified_ns, source.len, coding);
-            Rc::new(Form::new(coding, etag, content, len, modified, &content_type, about))
+            Rc::new(Form::new(
+                coding,
+                etag,
+                content,
+                len,
+                modified,
+                content_type,
+                about,
+            ))
         };
         let (content, len) = content(file)?;
         let plain = made(Coding::Identity, &facts, content, len);
@@ -135,7 +146,7 @@ impl Entry {
             Content::Memory(bytes),
             len,
             self.modified,
-            &self.content_type,
+            self.content_type,
             about,
         );
         self.coded.borrow_mut().push(Rc::new(form));
@@ -146,7 +157,12 @@ impl Entry {
     pub fn form(&self, coding: Coding) -> Option<Rc<Form>> {
         match coding {
             Coding::Identity => Some(Rc::clone(&self.plain)),
-            coding => self.coded.borrow().iter().find(|form| form.coding == coding).cloned(),
+            coding => self
+                .coded
+                .borrow()
+                .iter()
+                .find(|form| form.coding == coding)
+                .cloned(),
         }
     }
 
@@ -160,7 +176,11 @@ impl Entry {
     #[must_use]
     pub fn codings(&self) -> CodingSet {
         let coded = self.coded.borrow();
-        coded.iter().fold(CodingSet::EMPTY.with(Coding::Identity), |set, form| set.with(form.coding))
+        coded
+            .iter()
+            .fold(CodingSet::EMPTY.with(Coding::Identity), |set, form| {
+                set.with(form.coding)
+            })
     }
 
     /// The codings that are not worth making.
@@ -174,16 +194,22 @@ impl Entry {
     pub fn weight(&self) -> Weight {
         let coded = self.coded.borrow();
         let forms = coded.iter().chain([&self.plain]);
-        forms.fold(Weight { bytes: 256, files: 0 }, |sum, form| {
-            let (bytes, files) = match &form.content {
-                Content::Memory(bytes) => (bytes.len() as u64, 0),
-                Content::File(_) => (0, 1),
-            };
+        forms.fold(
             Weight {
-                bytes: sum.bytes + bytes + form.head.len() as u64 + 256,
-                files: sum.files + files,
-            }
-        })
+                bytes: 256,
+                files: 0,
+            },
+            |sum, form| {
+                let (bytes, files) = match &form.content {
+                    Content::Memory(bytes) => (bytes.len() as u64, 0),
+                    Content::File(_) => (0, 1),
+                };
+                Weight {
+                    bytes: sum.bytes + bytes + form.head.len() as u64 + 256,
+                    files: sum.files + files,
+                }
+            },
+        )
     }
 }
 

@@ -49,7 +49,10 @@ impl Rules {
     pub fn put_for(&self, path: &[u8], head: &mut Vec<u8>) {
         let path = String::from_utf8_lossy(path);
         let path = path.trim_start_matches('/');
-        let first = self.cache_control.iter().find(|(glob, _)| glob.is_match(path));
+        let first = self
+            .cache_control
+            .iter()
+            .find(|(glob, _)| glob.is_match(path));
         if let Some((_, field)) = first {
             head.extend_from_slice(field);
         }
@@ -101,7 +104,11 @@ mod tests {
             ("at the root", "/index.html", "no-cache"),
             ("in any folder", "/a/b/index.html", "no-cache"),
             ("order decides", "/assets/a.html", "no-cache"),
-            ("folders deep", "/assets/x/y.js", "max-age=31536000, immutable"),
+            (
+                "folders deep",
+                "/assets/x/y.js",
+                "max-age=31536000, immutable",
+            ),
             ("anchored", "/img/a.png", "max-age=60"),
             ("not elsewhere", "/x/img/a.png", "max-age=1"),
             ("names that are not UTF-8", "/\u{fffd}", "max-age=1"),

@@ -16,7 +16,8 @@ use crate::files::cache::{Cache, Weight};
 use crate::files::entry::{About, Entry};
 use crate::files::mime;
 use crate::files::root::{Facts, Found, Kind, OpenFile};
-use crate::files::site::{BESIDE, INDEX, Site};
+use crate::files::sidecar;
+use crate::files::site::{INDEX, Site};
 use crate::http::accept::Coding;
 
 /// What is found at a path.
@@ -134,9 +135,20 @@ impl Shelf {
     }
 
     /// Adds to a file's forms one that was made of it, or that it was not worth making.
-    pub fn keep_form(&mut self, path: &[u8], facts: &Facts, coding: Coding, made: Option<Arc<[u8]>>, now: Moment) {
-        let Some(known) = self.known.get(path) else { return };
-        let Resource::File(entry) = &known.resource else { return };
+    pub fn keep_form(
+        &mut self,
+        path: &[u8],
+        facts: &Facts,
+        coding: Coding,
+        made: Option<Arc<[u8]>>,
+        now: Moment,
+    ) {
+        let Some(known) = self.known.get(path) else {
+            return;
+        };
+        let Resource::File(entry) = &known.resource else {
+            return;
+        };
         if entry.facts != *facts || entry.form(coding).is_some() {
             return;
         }
@@ -206,18 +218,19 @@ impl Shelf {
     }
 
     /// Makes an entry of a file and its compressed forms.
-    fn enter(&self, open: OpenFile, path: &[u8], now: Moment) -> io::Result<(Entry, Vec<(Coding, Facts)>)> {
-        let mut forms = Vec::new();
-        for (coding, _) in beside(&self.site, path, &open.facts)? {
-            let suffix = BESIDE.iter().find(|(of, _)| *of == coding).map_or(&b""[..], |(_, suffix)| suffix);
-            if let Found::File(form) = self.site.root.find(&[path, suffix].concat())?
-                && form.facts.modified_ns >= open.facts.modified_ns
-            {
-                forms.push((coding, form));
-            }
-        }
-        let facts = forms.iter().map(|(coding, form)| (*coding, form.facts)).collect();
-        let may_be_made = self.site.config.compress && mime::is_compressible(&mime::content_type(path));
+    fn enter(
+        &self,
+        open: OpenFile,
+        path: &[u8],
+        now: Moment,
+    ) -> io::Result<(Entry, Vec<(Coding, Facts)>)> {
+        let forms = sidecar::open(&self.site.root, path, &open.facts)?;
+        let facts = forms
+            .iter()
+            .map(|(coding, form)| (*coding, form.facts))
+            .collect();
+        let may_be_made =
+            self.site.config.compress && mime::is_compressible(mime::content_type(path));
         let about = About {
             path,
             rules: &self.site.rules,
@@ -237,27 +250,12 @@ impl Known {
         let path = self.file.as_deref().unwrap_or(path);
         Ok(!entry.is_racy
             && site.root.facts(path)? == Some((Kind::File, entry.facts))
-            && beside(site, path, &entry.facts)? == self.beside)
+            && sidecar::look(&site.root, path, &entry.facts)? == self.beside)
     }
-}
-
-/// The compressed forms of a file that lie beside it. One that is older than the file was made of something else.
-fn beside(site: &Site, path: &[u8], source: &Facts) -> io::Result<Vec<(Coding, Facts)>> {
-    let mut forms = Vec::new();
-    let mut name = path.to_vec();
-    for (coding, suffix) in BESIDE {
-        name.truncate(path.len());
-        name.extend_from_slice(suffix);
-        if let Some((Kind::File, facts)) = site.root.facts(&name)?
-            && facts.modified_ns >= source.modified_ns
-        {
-            forms.push((coding, facts));
-        }
-    }
-    Ok(forms)
 }
 
 /// Whether what was looked at then may be taken for true now.
 fn is_fresh(checked: u64, fresh_ms: u64, now: Moment) -> bool {
-    now.ms.saturating_sub(checked) < fresh_ms || now.waited_since.is_some_and(|since| checked >= since)
+    now.ms.saturating_sub(checked) < fresh_ms
+        || now.waited_since.is_some_and(|since| checked >= since)
 }

@@ -6,7 +6,6 @@ use crate::config::SiteConfig;
 use crate::error::ConfigError;
 use crate::files::root::{Kind, Links, Root};
 use crate::files::rules::Rules;
-use crate::http::accept::Coding;
 
 /// A folder and its rules.
 #[derive(Debug)]
@@ -19,16 +18,8 @@ pub struct Site {
     pub config: SiteConfig,
 }
 
-/// Names of files that are a folder's page, and compressed forms of a file, by what is added to its name. The order
-/// is that of [`Coding`]'s preference.
+/// The file that is a folder's page.
 pub const INDEX: &[u8] = b"index.html";
-
-/// What is added to a file's name to name its compressed forms.
-pub const BESIDE: [(Coding, &[u8]); 3] = [
-    (Coding::Zstd, b".zst"),
-    (Coding::Brotli, b".br"),
-    (Coding::Gzip, b".gz"),
-];
 
 impl Site {
     /// Opens the folder and checks that the pages the owner speaks of are in it.
@@ -36,7 +27,11 @@ impl Site {
     /// # Errors
     /// If it cannot be served as told.
     pub fn open(path: &Path, config: &SiteConfig) -> Result<Self, ConfigError> {
-        let links = if config.follow { Links::Anywhere } else { Links::Within };
+        let links = if config.follow {
+            Links::Anywhere
+        } else {
+            Links::Within
+        };
         let root = Root::open(path, links).map_err(|source| ConfigError::Root {
             path: PathBuf::from(path),
             source,

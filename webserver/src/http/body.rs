@@ -203,3 +203,190 @@ impl Drain {
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Name and RFC section; bytes; what is left behind the body, or nothing if it has not ended.
+    type Row<'r> = (&'r str, &'r [u8], Option<&'r [u8]>);
+
+    const CAP: u64 = 1000;
+
+    #[test]
+    #[rustfmt::skip]
+    fn chunks_are_read_to_their_end() {
+        let rows: &[Row<'_>] = &[
+            ("no chunk: 9112 §7.1", b"0\r\n\r\n", Some(b"")),
+            ("one chunk: 9112 §7.1", b"5\r\nhello\r\n0\r\n\r\nGET", Some(b"GET")),
+            ("two chunks: 9112 §7.1", b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", Some(b"")),
+            ("line ends as content: 9112 §7.1", b"4\r\n\r\n\r\n\r\n0\r\n\r\n", Some(b"")),
+            ("a last chunk as content: 9112 §7.1", b"5\r\n0\r\n\r\n\r\n0\r\n\r\n", Some(b"")),
+            ("hexadecimal: 9112 §7.1", b"A\r\n0123456789\r\n0\r\n\r\n", Some(b"")),
+            ("lower case: 9112 §7.1", b"a\r\n0123456789\r\n0\r\n\r\n", Some(b"")),
+            ("leading zeros: 9112 §7.1", b"0005\r\nhello\r\n0000\r\n\r\n", Some(b"")),
+            ("extension: 9112 §7.1.1", b"5;a\r\nhello\r\n0;b=c\r\n\r\n", Some(b"")),
+            ("extension in quotes: 9112 §7.1.1", b"5;a=\"b;c\"\r\nhello\r\n0\r\n\r\n", Some(b"")),
+            ("space before it: 9112 §7.1.1", b"5 \t;a\r\nhello\r\n0\r\n\r\n", Some(b"")),
+            ("trailer field: 9112 §7.1.2", b"0\r\na: b\r\n\r\nx", Some(b"x")),
+            ("trailer fields: 9112 §7.1.2", b"0\r\na:\r\nb:\tc d\r\n\r\n", Some(b"")),
+            ("a length as a trailer means nothing: 9110 §6.5.1", b"0\r\nContent-Length: 5\r\n\r\nx", Some(b"x")),
+            ("no last chunk yet: 9112 §8", b"5\r\nhello\r\n", None),
+            ("content cut: 9112 §8", b"5\r\nhel", None),
+            ("no end of the trailer yet: 9112 §8", b"0\r\n", None),
+            ("half of the last line end: 9112 §8", b"0\r\n\r", None),
+            ("nothing yet", b"", None),
+        ];
+        for (row, bytes, expected) in rows {
+            let outcome = expected.map(|rest| bytes.len() - rest.len());
+            assert_eq!(read(Framing::Chunked, &[bytes]), Ok(outcome), "{row}");
+            assert_eq!(read(Framing::Chunked, &singly(bytes)), Ok(outcome), "{row}, singly");
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn other_chunks_are_refused() {
+        // Name and RFC section; bytes; fault.
+        let rows: &[(&str, &[u8], Fault)] = &[
+            ("no size: 9112 §7.1", b"\r\n", Fault::ChunkSize),
+            ("extension without a size: 9112 §7.1", b";a\r\n", Fault::ChunkSize),
+            ("no hexadecimal number: 9112 §7.1", b"g\r\n", Fault::ChunkSize),
+            ("prefix: 9112 §7.1", b"0x5\r\n", Fault::ChunkSize),
+            ("minus: 9112 §7.1", b"-1\r\n", Fault::ChunkSize),
+            ("plus: 9112 §7.1", b"+5\r\n", Fault::ChunkSize),
+            ("space before the size: 9112 §7.1", b" 5\r\n", Fault::ChunkSize),
+            ("underscore: 9112 §7.1", b"1_0\r\n", Fault::ChunkSize),
+            ("overflow: 9112 §7.1", b"10000000000000000\r\n", Fault::ChunkSize),
+            ("bare LF after the size: 9112 §2.2", b"5\nhello\r\n", Fault::ChunkSize),
+            ("bare CR after the size: 9112 §2.2", b"5\rhello", Fault::ChunkSize),
+            ("space after the size: 9112 §7.1.1", b"5 \r\nhello\r\n", Fault::ChunkExtension),
+            ("two sizes: 9112 §7.1", b"5 5\r\n", Fault::ChunkExtension),
+            ("bare LF in an extension: 9112 §2.2", b"5;a\nhello", Fault::ChunkExtension),
+            ("bare CR in an extension: 9112 §2.2", b"5;a\rb\r\n", Fault::ChunkSize),
+            ("NUL in an extension: 9112 §7.1.1", b"5;a\0\r\n", Fault::ChunkExtension),
+            ("more content than announced: 9112 §7.1", b"4\r\nhello\r\n", Fault::ChunkEnd),
+            ("less content than announced: 9112 §7.1", b"6\r\nhello\r\n0", Fault::ChunkEnd),
+            ("bare LF after the content: 9112 §2.2", b"5\r\nhello\n", Fault::ChunkEnd),
+            ("bare CR after the content: 9112 §2.2", b"5\r\nhello\r0\r\n", Fault::ChunkEnd),
+            ("next size at once: 9112 §7.1", b"5\r\nhello0\r\n\r\n", Fault::ChunkEnd),
+            ("bare LF at the end: 9112 §2.2", b"0\r\n\n", Fault::Trailer),
+            ("next request at once: 9112 §7.1", b"0\r\nGET / HTTP/1.1\r\n", Fault::Trailer),
+            ("folded trailer: 9112 §5.2", b"0\r\na: b\r\n c\r\n\r\n", Fault::Trailer),
+            ("trailer without a name: 9112 §5.1", b"0\r\n: b\r\n\r\n", Fault::Trailer),
+            ("space before the colon: 9112 §5.1", b"0\r\na : b\r\n\r\n", Fault::Trailer),
+            ("bare LF in a trailer: 9112 §2.2", b"0\r\na: b\n\r\n", Fault::Trailer),
+            ("bare CR in a trailer: 9112 §2.2", b"0\r\na: b\rc\r\n\r\n", Fault::Trailer),
+            ("NUL in a trailer: 9110 §5.5", b"0\r\na: \0\r\n\r\n", Fault::Trailer),
+            ("over the cap: 9110 §15.5.14", b"3e9\r\n", Fault::BodyTooLarge),
+            ("greatest size: 9110 §15.5.14", b"ffffffffffffffff\r\n", Fault::BodyTooLarge),
+            ("over the cap together: 9110 §15.5.14", b"1\r\na\r\n3e8\r\n", Fault::BodyTooLarge),
+        ];
+        for (row, bytes, fault) in rows {
+            assert_eq!(read(Framing::Chunked, &[bytes]), Err(*fault), "{row}");
+            assert_eq!(read(Framing::Chunked, &singly(bytes)), Err(*fault), "{row}, singly");
+        }
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn what_is_neither_content_nor_needed_is_bounded() {
+        let bound = usize::from(EXTRAS_LEN);
+        // Name; what is in front; what is repeated; what follows; how much of the bound the front and the end take.
+        let rows: &[(&str, &str, &str, &str, usize, Fault)] = &[
+            ("zeros", "0", "0", "\r\n\r\n", 0, Fault::ChunkSize),
+            ("extension", "0", ";", "\r\n\r\n", 0, Fault::ChunkExtension),
+            ("spaces", "0", " ", ";\r\n\r\n", 1, Fault::ChunkExtension),
+            ("trailer name", "0\r\n", "a", ":\r\n\r\n", 1, Fault::Trailer),
+            ("trailer value", "0\r\na:", "b", "\r\n\r\n", 2, Fault::Trailer),
+        ];
+        for (row, front, filler, end, taken, fault) in rows {
+            let body = |count: usize| [front, filler.repeat(count).as_str(), end].concat();
+            let most = body(bound - taken);
+            assert_eq!(read(Framing::Chunked, &[most.as_bytes()]), Ok(Some(most.len())), "{row}");
+            assert_eq!(read(Framing::Chunked, &[body(bound - taken + 1).as_bytes()]), Err(*fault), "{row}");
+        }
+        let spread = "1;a\r\nx\r\n".repeat(bound / 2 + 1);
+        assert_eq!(drain(Framing::Chunked, u64::MAX, &[spread.as_bytes()]), Err(Fault::ChunkExtension));
+    }
+
+    #[test]
+    fn a_length_is_counted_down() {
+        assert_eq!(read(Framing::Length(3), &[b"abcd"]), Ok(Some(3)));
+        assert_eq!(read(Framing::Length(3), &[b"a", b"", b"b"]), Ok(None));
+        assert_eq!(read(Framing::Length(3), &[b"a", b"bc", b"d"]), Ok(Some(3)));
+        assert_eq!(read(Framing::Length(CAP), &[&[0; 1000]]), Ok(Some(1000)));
+        assert_eq!(
+            read(Framing::Length(CAP + 1), &[]),
+            Err(Fault::BodyTooLarge)
+        );
+        assert_eq!(
+            read(Framing::Length(u64::MAX), &[]),
+            Err(Fault::BodyTooLarge)
+        );
+        assert!(matches!(Drain::new(Framing::None, CAP), Ok(None)));
+        assert!(matches!(Drain::new(Framing::Length(0), CAP), Ok(None)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_pieces_give_the_same_outcome(
+            bytes in "([0-9a-f;: \r\n\0]|\r\n|0\r\n\r\n|2\r\nab\r\n){0,20}", cuts in proptest::collection::vec(0_usize..40, 0..4),
+        ) {
+            let whole = read(Framing::Chunked, &[bytes.as_bytes()]);
+            prop_assert_eq!(read(Framing::Chunked, &singly(bytes.as_bytes())), whole);
+            prop_assert_eq!(read(Framing::Chunked, &pieces(bytes.as_bytes(), cuts)), whole);
+        }
+
+        #[test]
+        fn written_chunks_are_read(
+            chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..30), 0..9),
+            rest: Vec<u8>, cuts in proptest::collection::vec(0_usize..300, 0..4),
+        ) {
+            let mut bytes = Vec::new();
+            for chunk in &chunks {
+                bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                bytes.extend_from_slice(chunk);
+                bytes.extend_from_slice(b"\r\n");
+            }
+            bytes.extend_from_slice(b"0\r\n\r\n");
+            let end = bytes.len();
+            bytes.extend_from_slice(&rest);
+            prop_assert_eq!(read(Framing::Chunked, &pieces(&bytes, cuts)), Ok(Some(end)));
+            prop_assert_eq!(read(Framing::Chunked, &[&bytes[..end - 1]]), Ok(None));
+        }
+    }
+
+    fn singly(bytes: &[u8]) -> Vec<&[u8]> {
+        bytes.chunks(1).collect()
+    }
+
+    fn pieces(bytes: &[u8], mut cuts: Vec<usize>) -> Vec<&[u8]> {
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        cuts.windows(2)
+            .map(|pair| &bytes[pair[0].min(bytes.len())..pair[1].min(bytes.len())])
+            .collect()
+    }
+
+    fn read(framing: Framing, pieces: &[&[u8]]) -> Result<Option<usize>, Fault> {
+        drain(framing, CAP, pieces)
+    }
+
+    /// The body's length, if it ends in the pieces.
+    fn drain(framing: Framing, cap: u64, pieces: &[&[u8]]) -> Result<Option<usize>, Fault> {
+        let mut drain = Drain::new(framing, cap)?.unwrap();
+        let mut len = 0;
+        for piece in pieces {
+            let (used, progress) = drain.feed(piece)?;
+            len += used;
+            if progress == Progress::Done {
+                return Ok(Some(len));
+            }
+            assert_eq!(used, piece.len());
+        }
+        Ok(None)
+    }
+}

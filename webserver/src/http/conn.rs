@@ -25,11 +25,26 @@ const GLANCE_LEN: usize = 64;
 /// What one connection remembers between reads.
 #[derive(Debug, Default)]
 pub struct Conn {
-    /// Bytes of the unfinished head, empty lines in front not counted; with a body awaited, all of its head's.
-    head_len: usize,
-    drain: Option<Drain>,
-    /// Whether the head is that of a request whose body has come already.
-    repeated: bool,
+    reading: Reading,
+}
+
+/// What the next bytes belong to.
+#[derive(Debug)]
+enum Reading {
+    /// A head, of which this many bytes were to be kept.
+    Head { kept: usize },
+    /// A body. Its head was to be kept.
+    Body { drain: Drain },
+    /// The next head: a request was handed out, and this is what was said to follow its reply.
+    Handed { then: Persistence },
+    /// The same head again, and the same is to be said.
+    Again { then: Persistence },
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self::Head { kept: 0 }
+    }
 }
 
 /// What the bytes so far make.
@@ -74,17 +89,21 @@ impl Conn {
     /// What is missing before the next request can be handed out.
     #[must_use]
     pub fn waits_for(&self) -> Waits {
-        match (&self.drain, self.head_len) {
-            (Some(_), _) => Waits::Body,
-            (None, 0) => Waits::NextRequest,
-            (None, _) => Waits::Head,
+        match self.reading {
+            Reading::Body { .. } => Waits::Body,
+            Reading::Head { kept: 0 } | Reading::Handed { .. } | Reading::Again { .. } => {
+                Waits::NextRequest
+            }
+            Reading::Head { .. } => Waits::Head,
         }
     }
 
-    /// The request that was just handed out is to be handed out once more, since it cannot be answered yet. Its head
-    /// must be given again, and behind it what followed its body.
+    /// Has the request that was just handed out handed out once more, because it cannot be answered yet. Its head must
+    /// be given again, and right behind it what came after its body.
     pub fn repeat(&mut self) {
-        self.repeated = true;
+        if let Reading::Handed { then } = self.reading {
+            self.reading = Reading::Again { then };
+        }
     }
 
     /// Reads the next request from the front of `bytes`: what was to be kept, and what came since.
@@ -103,93 +122,85 @@ impl Conn {
         let Some((request, head_len)) = request::parse(&bytes[..end], slots, limits)? else {
             return Ok(self.await_head(bytes));
         };
-        if self.repeated {
-            *self = Self::default();
-            return Ok(Step::Request {
-                request,
-                head_len,
-                used: head_len,
-                then: request.connection,
-            });
-        }
-        match self.body_len(&request, &bytes[head_len..], limits) {
-            Ok(Some(body_len)) => {
-                *self = Self::default();
-                Ok(Step::Request {
-                    request,
-                    head_len,
-                    used: head_len + body_len,
-                    then: request.connection,
-                })
-            }
-            // Word is awaited; the final reply is word enough, but the body may or may not follow it then.
-            Ok(None) if request.expects_continue => Ok(self.last(request, head_len, bytes)),
-            Ok(None) => {
-                self.head_len = head_len;
-                Ok(Step::Incomplete { keep: head_len })
-            }
+        let (used, then) = match self.end(&request, head_len, bytes, limits) {
+            Ok(Some(end)) => end,
+            Ok(None) => return Ok(Step::Incomplete { keep: head_len }),
             // What cannot be done with a body cannot be done with a smaller one either: say that, not this.
             Err(Fault::BodyTooLarge) if request.method.is_refused() => {
-                Ok(self.last(request, head_len, bytes))
+                (bytes.len(), Persistence::Close)
             }
-            Err(fault) => Err(fault),
-        }
+            Err(fault) => return Err(fault),
+        };
+        self.reading = Reading::Handed { then };
+        Ok(Step::Request {
+            request,
+            head_len,
+            used,
+            then,
+        })
     }
 
     /// Up to where the bytes are to be judged, if that is further than before.
     fn judged_end(&self, bytes: &[u8], limits: &Limits) -> Option<usize> {
-        if self.drain.is_some() {
-            return Some(self.head_len.min(bytes.len()));
-        }
+        let kept = match self.reading {
+            Reading::Head { kept } => kept,
+            Reading::Handed { .. } => 0,
+            Reading::Body { .. } | Reading::Again { .. } => return Some(bytes.len()),
+        };
         let start = request::empty_lines_len(bytes);
-        let head = &bytes[start..];
-        let new = head.get(self.head_len..).unwrap_or_default();
-        if new.is_empty() {
-            return None;
-        }
-        if head.len() >= limits.head_len {
+        let seen = kept.max(start);
+        let new = bytes.get(seen..).filter(|new| !new.is_empty())?;
+        if bytes.len() - start >= limits.head_len {
             return Some(bytes.len());
         }
-        let line_end = memchr::memrchr(b'\n', new).map(|at| self.head_len + at + 1);
-        let glance = (self.head_len < GLANCE_LEN).then_some(head.len().min(GLANCE_LEN));
-        line_end.max(glance).map(|end| start + end)
+        let line_end = memchr::memrchr(b'\n', new).map(|at| seen + at + 1);
+        let glance_end = start + GLANCE_LEN;
+        let glance = (seen < glance_end).then_some(bytes.len().min(glance_end));
+        line_end.max(glance)
     }
 
     fn await_head<'h, 'b>(&mut self, bytes: &[u8]) -> Step<'h, 'b> {
-        self.head_len = bytes.len() - request::empty_lines_len(bytes);
-        Step::Incomplete {
-            keep: if self.head_len == 0 { 0 } else { bytes.len() },
-        }
+        let only_empty_lines = request::empty_lines_len(bytes) == bytes.len();
+        let keep = if only_empty_lines { 0 } else { bytes.len() };
+        self.reading = Reading::Head { kept: keep };
+        Step::Incomplete { keep }
     }
 
-    /// How many of the bytes after a head belong to its body, if that ends in them.
-    fn body_len(
+    /// Where a request ends, and whether another may follow its reply; nothing if it has not ended yet.
+    fn end(
         &mut self,
         request: &Request<'_, '_>,
+        head_len: usize,
         bytes: &[u8],
         limits: &Limits,
-    ) -> Result<Option<usize>, Fault> {
-        if self.drain.is_none() {
-            self.drain = Drain::new(request.body, limits.body_len)?;
-        }
-        let Some(drain) = &mut self.drain else {
-            return Ok(Some(0));
+    ) -> Result<Option<(usize, Persistence)>, Fault> {
+        let mut drain = match std::mem::take(&mut self.reading) {
+            Reading::Again { then } => return Ok(Some((head_len, then))),
+            Reading::Body { drain } => drain,
+            Reading::Head { .. } | Reading::Handed { .. } => {
+                match Drain::new(request.body, limits.body_len)? {
+                    Some(drain) => drain,
+                    None => return Ok(Some((head_len, request.connection))),
+                }
+            }
         };
+        // The final reply is word enough for who awaits it, but then the body may follow or not: nothing after it can
+        // be told from it. Also where it has come already, so that it does not matter when it did.
         if request.expects_continue {
-            return Ok(None);
+            return Ok(Some((bytes.len(), Persistence::Close)));
         }
-        let (used, progress) = drain.feed(bytes)?;
-        Ok((progress == Progress::Done).then_some(used))
-    }
-
-    /// A request after which nothing is read: not even its body.
-    fn last<'h, 'b>(&mut self, request: Request<'h, 'b>, head_len: usize, bytes: &[u8]) -> Step<'h, 'b> {
-        *self = Self::default();
-        Step::Request {
-            request,
-            head_len,
-            used: bytes.len(),
-            then: Persistence::Close,
+        match drain.feed(&bytes[head_len..])? {
+            (used, Progress::Done) => Ok(Some((head_len + used, request.connection))),
+            (_, Progress::More) => {
+                self.reading = Reading::Body { drain };
+                Ok(None)
+            }
         }
     }
 }
+
+/// Idle connections are many, and this is all that the protocol remembers of one.
+const _: () = assert!(size_of::<Conn>() <= 32);
+
+#[cfg(test)]
+mod tests;

@@ -131,3 +131,28 @@ impl Fault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_fragments_and_every_status_is_an_error() {
+        let rows = [
+            (Fault::RequestLine, 400),
+            (Fault::Version, 505),
+            (Fault::TargetTooLong, 414),
+            (Fault::HeadTooLong, 431),
+            (Fault::TooManyFields, 431),
+            (Fault::CodingUnknown, 501),
+            (Fault::LengthAndCoding, 400),
+            (Fault::Expectation, 417),
+            (Fault::BodyTooLarge, 413),
+            (Fault::TargetDotDot, 400),
+        ];
+        for (fault, code) in rows {
+            assert_eq!(fault.status().code(), code, "{fault}");
+            assert!(!fault.to_string().ends_with('.'), "{fault}");
+        }
+    }
+}

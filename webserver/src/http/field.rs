@@ -59,28 +59,33 @@ impl Field {
     /// The field with this name, in whatever case (RFC 9110 §5.1).
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
-        // By length first: a name is then compared with three others at the most, and most names with none.
-        let candidates: &[Self] = match name.len() {
-            4 => &[Self::Host],
-            5 => &[Self::Range],
-            6 => &[Self::Accept, Self::Expect, Self::Origin],
-            7 => &[Self::Referer],
-            8 => &[Self::IfRange, Self::IfMatch],
-            9 => &[Self::Forwarded],
-            10 => &[Self::Connection, Self::UserAgent],
-            13 => &[Self::IfNoneMatch, Self::Authorization],
-            14 => &[Self::ContentLength],
-            15 => &[Self::AcceptEncoding, Self::XForwardedFor],
-            17 => &[Self::IfModifiedSince, Self::TransferEncoding],
-            19 => &[Self::IfUnmodifiedSince],
-            29 => &[Self::AccessControlRequestMethod],
-            30 => &[Self::AccessControlRequestHeaders],
-            _ => &[],
+        // By length and first letter: a name is then compared with one other at the most, and most names with none.
+        let first = name.as_bytes().first()?.to_ascii_lowercase();
+        let candidate = match (name.len(), first) {
+            (4, b'h') => Self::Host,
+            (5, b'r') => Self::Range,
+            (6, b'a') => Self::Accept,
+            (6, b'e') => Self::Expect,
+            (6, b'o') => Self::Origin,
+            (7, b'r') => Self::Referer,
+            (8, b'i') if Self::IfRange.is_named(name) => Self::IfRange,
+            (8, b'i') => Self::IfMatch,
+            (9, b'f') => Self::Forwarded,
+            (10, b'c') => Self::Connection,
+            (10, b'u') => Self::UserAgent,
+            (13, b'a') => Self::Authorization,
+            (13, b'i') => Self::IfNoneMatch,
+            (14, b'c') => Self::ContentLength,
+            (15, b'a') => Self::AcceptEncoding,
+            (15, b'x') => Self::XForwardedFor,
+            (17, b'i') => Self::IfModifiedSince,
+            (17, b't') => Self::TransferEncoding,
+            (19, b'i') => Self::IfUnmodifiedSince,
+            (29, b'a') => Self::AccessControlRequestMethod,
+            (30, b'a') => Self::AccessControlRequestHeaders,
+            _ => return None,
         };
-        candidates
-            .iter()
-            .copied()
-            .find(|candidate| candidate.is_named(name))
+        candidate.is_named(name).then_some(candidate)
     }
 
     /// Its name in lower case.

@@ -74,3 +74,70 @@ static NAME_BYTES: [bool; 256] = {
     }
     table
 };
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Name and RFC section; authority; the host without its port, if it is valid.
+    type Row<'r> = (&'r str, &'r [u8], Option<&'r [u8]>);
+
+    #[test]
+    #[rustfmt::skip]
+    fn hosts_follow_the_grammar() {
+        let rows: &[Row<'_>] = &[
+            ("name: 3986 §3.2.2", b"example.com", Some(b"example.com")),
+            ("name and port: 9110 §7.2", b"example.com:8080", Some(b"example.com")),
+            ("nothing: 9110 §7.2", b"", Some(b"")),
+            ("empty port: 3986 §3.2.3", b"example.com:", Some(b"example.com")),
+            ("trailing dot: 3986 §3.2.2", b"example.com.", Some(b"example.com.")),
+            ("underscore: 3986 §2.3", b"my_host", Some(b"my_host")),
+            ("sub-delims: 3986 §2.2", b"a!$&'()*+,;=b", Some(b"a!$&'()*+,;=b")),
+            ("escape: 3986 §2.1", b"a%2Db", Some(b"a%2Db")),
+            ("IPv4: 3986 §3.2.2", b"127.0.0.1:80", Some(b"127.0.0.1")),
+            ("IPv6: 3986 §3.2.2", b"[::1]", Some(b"[::1]")),
+            ("IPv6 and port: 3986 §3.2.2", b"[2001:db8::1]:8080", Some(b"[2001:db8::1]")),
+            ("IPv4 in IPv6: 3986 §3.2.2", b"[::ffff:1.2.3.4]", Some(b"[::ffff:1.2.3.4]")),
+            ("port without a host: 9110 §4.2.1", b":80", None),
+            ("two ports: 3986 §3.2.3", b"a:80:80", None),
+            ("letters for a port: 3986 §3.2.3", b"a:http", None),
+            ("signed port: 3986 §3.2.3", b"a:+80", None),
+            ("user name: 9110 §4.2.4", b"user@example.com", None),
+            ("path: 3986 §3.2", b"example.com/x", None),
+            ("space: 3986 §3.2.2", b"a b", None),
+            ("list: 9112 §3.2", b"a, b", None),
+            ("tab: 3986 §3.2.2", b"a\tb", None),
+            ("backslash: 3986 §3.2.2", b"a\\b", None),
+            ("not ASCII: 3986 §3.2.2", "한국.kr".as_bytes(), None),
+            ("escape cut short: 3986 §2.1", b"a%2", None),
+            ("escape that is none: 3986 §2.1", b"a%zz", None),
+            ("IPv6 without brackets: 3986 §3.2.2", b"::1", None),
+            ("bracket not closed: 3986 §3.2.2", b"[::1", None),
+            ("bracket not opened: 3986 §3.2.2", b"::1]", None),
+            ("nothing in brackets: 3986 §3.2.2", b"[]", None),
+            ("bytes after the bracket: 3986 §3.2.2", b"[::1]x", None),
+            ("bytes between bracket and port: 3986 §3.2.2", b"[::1]x:80", None),
+            ("IPv4 in brackets: 3986 §3.2.2", b"[127.0.0.1]", None),
+            ("zone: 6874, refused", b"[fe80::1%25eth0]", None),
+            ("later IP version: 3986 §3.2.2, refused", b"[v1.a]", None),
+        ];
+        for (row, authority, expected) in rows {
+            let found = is_valid(authority).then(|| name(authority));
+            assert_eq!(found, *expected, "{row}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_valid_ones_are_plain(authority in r"[a-f0-9:%.\[\]@/-]{0,12}|[\PC]{0,6}") {
+            let host = name(authority.as_bytes());
+            prop_assert!(authority.as_bytes().starts_with(host));
+            if is_valid(authority.as_bytes()) {
+                prop_assert!(authority.is_ascii());
+                prop_assert!(!authority.contains(['@', '/']));
+            }
+        }
+    }
+}

@@ -369,9 +369,15 @@ fn body(request: &Request<'_, '_>) -> Result<Framing, Fault> {
 
 /// Whether word is awaited before the body is sent. HTTP/1.0 cannot await it (RFC 9110 §10.1.1).
 fn expectation(request: &Request<'_, '_>) -> Result<bool, Fault> {
-    let mut wishes = request.lines(Field::Expect).flat_map(elements);
-    if !wishes.all(|wish| wish.eq_ignore_ascii_case(b"100-continue")) {
-        return Err(Fault::Expectation);
+    let mut awaited = false;
+    for wish in request.lines(Field::Expect).flat_map(elements) {
+        if !wish.is_empty() && !wish.eq_ignore_ascii_case(b"100-continue") {
+            return Err(Fault::Expectation);
+        }
+        awaited |= !wish.is_empty();
     }
-    Ok(request.seen.has(Field::Expect) && request.version == Version::Http11)
+    Ok(awaited && request.version == Version::Http11)
 }
+
+#[cfg(test)]
+mod tests;

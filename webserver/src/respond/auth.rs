@@ -105,9 +105,21 @@ mod tests {
     #[test]
     fn credentials_are_told_apart() {
         let rows: [(&str, &[u8], Option<(&str, &str)>); 9] = [
-            ("RFC 7617 §2", b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Some(("Aladdin", "open sesame"))),
-            ("scheme in any case", b"bAsIC QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Some(("Aladdin", "open sesame"))),
-            ("colon in the password", b"Basic YTpiOmM=", Some(("a", "b:c"))),
+            (
+                "RFC 7617 §2",
+                b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+                Some(("Aladdin", "open sesame")),
+            ),
+            (
+                "scheme in any case",
+                b"bAsIC QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+                Some(("Aladdin", "open sesame")),
+            ),
+            (
+                "colon in the password",
+                b"Basic YTpiOmM=",
+                Some(("a", "b:c")),
+            ),
             ("both empty", b"Basic Og==", Some(("", ""))),
             ("no colon", b"Basic YWJj", None),
             ("not base64", b"Basic !!!!", None),
@@ -116,7 +128,8 @@ mod tests {
             ("nothing", b"", None),
         ];
         for (name, value, expected) in rows {
-            let expected = expected.map(|(user, password)| (user.as_bytes().to_vec(), password.as_bytes().to_vec()));
+            let expected = expected
+                .map(|(user, password)| (user.as_bytes().to_vec(), password.as_bytes().to_vec()));
             assert_eq!(basic(value), expected, "{name}");
         }
     }
@@ -125,10 +138,16 @@ mod tests {
     fn credentials_are_verified_once() {
         let hash = bcrypt::hash("secret", 4).unwrap();
         let mut guard = Guard::new(&[("ann".to_owned(), hash)]);
-        let rows = [("ann:secret", true), ("ann:Secret", false), ("bob:secret", false), ("ann:", false)];
+        let rows = [
+            ("ann:secret", true),
+            ("ann:Secret", false),
+            ("bob:secret", false),
+            ("ann:", false),
+        ];
         for (credentials, right) in rows {
             let value = format!("Basic {}", STANDARD.encode(credentials)).into_bytes();
-            let Credentials::Unknown(Work::Verify { password, hash }) = guard.judge(Some(&value)) else {
+            let Credentials::Unknown(Work::Verify { password, hash }) = guard.judge(Some(&value))
+            else {
                 panic!("{credentials} is new");
             };
             let verified = hash.is_some_and(|hash| bcrypt::verify(password, &hash).unwrap());

@@ -46,7 +46,11 @@ impl Responder {
         let form = if entry.varies() {
             let coding = self.choose(visit, entry);
             let Some(form) = entry.form(coding) else {
-                let path = if slash && path != b"/" { [path, b"/"].concat() } else { path.to_vec() };
+                let path = if slash && path != b"/" {
+                    [path, b"/"].concat()
+                } else {
+                    path.to_vec()
+                };
                 return self.make(visit, entry, path, coding, out);
             };
             form
@@ -66,14 +70,16 @@ impl Responder {
             Verdict::NotModified => return Answer::Reply(self.not_modified(visit, &form, out)),
             Verdict::Failed => return self.error(visit, Status::PreconditionFailed, out),
         }
-        Answer::Reply(match conditional::ranges(visit.request, &validators, form.len) {
-            Ranges::Whole => self.whole(visit, &form, out),
-            Ranges::Unsatisfiable => self.unsatisfiable(visit, &form, out),
-            Ranges::Parts(parts) => match *parts {
-                [range] => self.part(visit, entry, &form, range, out),
-                _ => self.parts(visit, entry, &form, parts, out),
+        Answer::Reply(
+            match conditional::ranges(visit.request, &validators, form.len) {
+                Ranges::Whole => self.whole(visit, &form, out),
+                Ranges::Unsatisfiable => self.unsatisfiable(visit, &form, out),
+                Ranges::Parts(parts) => match *parts {
+                    [range] => self.part(visit, entry, &form, range, out),
+                    _ => self.parts(visit, entry, &form, parts, out),
+                },
             },
-        })
+        )
     }
 
     /// The coding that the client likes best of those there are, or could be.
@@ -85,13 +91,14 @@ impl Responder {
         let config = &self.hosts.shelf(visit.site).site().config;
         let may_be_made = config.compress
             && (compress::SHORTEST..=compress::LONGEST).contains(&entry.plain.len)
-            && mime::is_compressible(&entry.content_type);
+            && mime::is_compressible(entry.content_type);
         let available = MADE
             .into_iter()
             .filter(|coding| may_be_made && !entry.refused().contains(*coding))
             .fold(there, CodingSet::with);
         // Who takes nothing that there is gets it as it is (RFC 9110 §12.5.3).
-        accept::choose(visit.request.lines(Field::AcceptEncoding), available).unwrap_or(Coding::Identity)
+        accept::choose(visit.request.lines(Field::AcceptEncoding), available)
+            .unwrap_or(Coding::Identity)
     }
 
     /// Has a form made that is not there yet.
@@ -108,7 +115,14 @@ impl Responder {
         };
         let tag = entry.plain.etag;
         Answer::Later(Job {
-            key: key(b'C', &[tag.as_bytes(), coding.token().unwrap_or_default().as_bytes(), &path]),
+            key: key(
+                b'C',
+                &[
+                    tag.as_bytes(),
+                    coding.token().unwrap_or_default().as_bytes(),
+                    &path,
+                ],
+            ),
             site: visit.site,
             work: Work::Compress {
                 path: path.into(),
@@ -123,14 +137,24 @@ impl Responder {
         self.date.start(&mut out.bytes, Status::Ok);
         out.bytes.extend_from_slice(form.head());
         head::end(&mut out.bytes, visit.then);
-        let all = ByteRange { start: 0, len: form.len };
+        let all = ByteRange {
+            start: 0,
+            len: form.len,
+        };
         content(visit, Status::Ok, form, all, out)
     }
 
-    fn part(&self, visit: &Visit<'_, '_, '_>, entry: &Entry, form: &Form, range: ByteRange, out: &mut Output) -> Reply {
+    fn part(
+        &self,
+        visit: &Visit<'_, '_, '_>,
+        entry: &Entry,
+        form: &Form,
+        range: ByteRange,
+        out: &mut Output,
+    ) -> Reply {
         let bytes = &mut out.bytes;
         self.date.start(bytes, Status::PartialContent);
-        head::put(bytes, "Content-Type", &*entry.content_type);
+        head::put(bytes, "Content-Type", entry.content_type);
         head::content_length(bytes, range.len);
         head::content_range(bytes, range, form.len);
         form.put_coding(bytes);
@@ -139,8 +163,15 @@ impl Responder {
         content(visit, Status::PartialContent, form, range, out)
     }
 
-    fn parts(&self, visit: &Visit<'_, '_, '_>, entry: &Entry, form: &Form, parts: Parts, out: &mut Output) -> Reply {
-        let body = Multipart::new(parts, form.len, &entry.content_type, self.secret);
+    fn parts(
+        &self,
+        visit: &Visit<'_, '_, '_>,
+        entry: &Entry,
+        form: &Form,
+        parts: Parts,
+        out: &mut Output,
+    ) -> Reply {
+        let body = Multipart::new(parts, form.len, entry.content_type, self.secret);
         let bytes = &mut out.bytes;
         self.date.start(bytes, Status::PartialContent);
         head::put(bytes, "Content-Type", body.content_type());
@@ -188,8 +219,18 @@ impl Responder {
 }
 
 /// Puts bytes of a form behind the head of a reply.
-fn content(visit: &Visit<'_, '_, '_>, status: Status, form: &Form, range: ByteRange, out: &mut Output) -> Reply {
-    let len = if visit.request.method == Method::Head { 0 } else { range.len };
+fn content(
+    visit: &Visit<'_, '_, '_>,
+    status: Status,
+    form: &Form,
+    range: ByteRange,
+    out: &mut Output,
+) -> Reply {
+    let len = if visit.request.method == Method::Head {
+        0
+    } else {
+        range.len
+    };
     match &form.content {
         _ if len == 0 => {}
         Content::Memory(bytes) if len <= COPIED_LEN => {

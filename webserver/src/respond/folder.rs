@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-use crate::files::listing::Order;
+use crate::files::listing::{self, Order};
 use crate::http::accept;
 use crate::http::field::Field;
 use crate::http::head;
@@ -15,7 +15,11 @@ use crate::respond::job::{Job, ListForm, Work};
 use crate::respond::{Answer, Responder, Visit, key};
 
 /// All but what RFC 3986 §2.3 leaves as it is; a colon, above all, would make a scheme of what stands before it.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 impl Responder {
     /// The folder is meant, so its name ends in a slash. Told relative to what was asked for, so that it is right
@@ -35,7 +39,10 @@ impl Responder {
             location.extend_from_slice(query);
         }
         let shelf = self.hosts.shelf(visit.site);
-        Answer::Reply(self.pages.redirect(&self.date, &location, visit, shelf, out))
+        Answer::Reply(
+            self.pages
+                .redirect(&self.date, &location, visit, shelf, out),
+        )
     }
 
     /// What is in a folder: a page for people, or JSON for programs that prefer it.
@@ -52,8 +59,15 @@ impl Responder {
         } else {
             (ListForm::Html, "text/html; charset=utf-8")
         };
-        let path: Box<[u8]> = if path == b"/" { path.into() } else { [path, b"/"].concat().into() };
-        let key = key(b'L', &[format!("{form:?} {order:?}").as_bytes(), &path]);
+        let path: Box<[u8]> = if path == b"/" {
+            path.into()
+        } else {
+            [path, b"/"].concat().into()
+        };
+        let key = key(
+            b'L',
+            &[format!("{form:?} {}", order.query()).as_bytes(), &path],
+        );
         let shelf = self.hosts.shelf(visit.site);
         let Some(page) = shelf.page(&key, visit.now) else {
             return Answer::Later(Job {
@@ -76,10 +90,19 @@ impl Responder {
         head::content_length(bytes, page.len() as u64);
         head::put(bytes, "Vary", "Accept");
         head::put(bytes, "Cache-Control", "no-cache");
+        head::put(
+            bytes,
+            "Content-Security-Policy",
+            listing::CONTENT_SECURITY_POLICY,
+        );
         head::put(bytes, "X-Content-Type-Options", "nosniff");
         bytes.extend_from_slice(shelf.site().rules.everywhere());
         head::end(bytes, visit.then);
-        let len = if visit.request.method == Method::Head { 0 } else { page.len() };
+        let len = if visit.request.method == Method::Head {
+            0
+        } else {
+            page.len()
+        };
         if len > 0 {
             out.pieces.push_back(Piece::Memory {
                 bytes: page,

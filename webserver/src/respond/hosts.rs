@@ -17,7 +17,10 @@ impl Hosts {
     pub(super) fn new(sites: &[(Option<String>, Arc<Site>)], len: u64) -> Self {
         let names = sites.iter().enumerate();
         Self {
-            shelves: sites.iter().map(|(_, site)| Shelf::new(Arc::clone(site), len)).collect(),
+            shelves: sites
+                .iter()
+                .map(|(_, site)| Shelf::new(Arc::clone(site), len))
+                .collect(),
             names: names
                 .filter_map(|(number, (name, _))| Some((name.clone()?, number)))
                 .collect(),
@@ -31,7 +34,10 @@ impl Hosts {
         }
         let name = without_port(host);
         let name = name.strip_suffix(b".").unwrap_or(name);
-        let found = self.names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+        let found = self
+            .names
+            .iter()
+            .find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
         found.map_or(0, |(_, number)| *number)
     }
 
@@ -73,7 +79,13 @@ mod tests {
             shelves: Vec::new(),
             names: vec![("a.example".to_owned(), 1), ("[::1]".to_owned(), 2)],
         };
-        let rows = [("a.example", 1), ("A.Example.:80", 1), ("[::1]:8080", 2), ("b.example", 0), ("", 0)];
+        let rows = [
+            ("a.example", 1),
+            ("A.Example.:80", 1),
+            ("[::1]:8080", 2),
+            ("b.example", 0),
+            ("", 0),
+        ];
         for (host, number) in rows {
             assert_eq!(hosts.find(host.as_bytes()), number, "{host}");
         }

@@ -135,7 +135,12 @@ impl Job {
     #[must_use]
     pub fn run(self) -> Done {
         let product = match self.work {
-            Work::List { site, path, order, form } => Product::Page(list(&site, &path, &order, form)),
+            Work::List {
+                site,
+                path,
+                order,
+                form,
+            } => Product::Page(list(&site, &path, &order, form)),
             Work::Compress {
                 path,
                 facts,
@@ -150,7 +155,9 @@ impl Job {
                 facts,
                 coding,
             },
-            Work::Verify { password, hash } => Product::Verified(verify(&password, hash.as_deref())),
+            Work::Verify { password, hash } => {
+                Product::Verified(verify(&password, hash.as_deref()))
+            }
         };
         Done {
             key: self.key,

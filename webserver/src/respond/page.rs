@@ -2,7 +2,6 @@
 //!
 //! Each is a small page for people, whose bytes are written once; a site may have files to be sent in their place.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::files::entry::Content;
@@ -56,8 +55,10 @@ impl Pages {
         let own = own_page(status, visit, shelf);
         let page = Page {
             status,
-            content_type: own.as_ref().map_or(HTML, |(kind, _)| &**kind),
-            body: own.as_ref().map_or_else(|| self.prepared(status), |(_, bytes)| bytes),
+            content_type: own.as_ref().map_or(HTML, |(kind, _)| kind),
+            body: own
+                .as_ref()
+                .map_or_else(|| self.prepared(status), |(_, bytes)| bytes),
             fields: &fields,
         };
         page.put(date, visit.request.method, visit.then, out)
@@ -85,7 +86,13 @@ impl Pages {
     }
 
     /// Tells what is wrong with bytes that are no request; nothing follows on the connection.
-    pub(super) fn explain(&self, date: &DateLine, status: Status, detail: Option<&str>, out: &mut Output) -> Reply {
+    pub(super) fn explain(
+        &self,
+        date: &DateLine,
+        status: Status,
+        detail: Option<&str>,
+        out: &mut Output,
+    ) -> Reply {
         let page = Page {
             status,
             content_type: HTML,
@@ -110,7 +117,11 @@ impl Page<'_> {
         head::put(bytes, "X-Content-Type-Options", "nosniff");
         bytes.extend_from_slice(self.fields);
         head::end(bytes, then);
-        let body = if method == Method::Head { &[] } else { self.body };
+        let body = if method == Method::Head {
+            &[]
+        } else {
+            self.body
+        };
         bytes.extend_from_slice(body);
         Reply {
             status: self.status,
@@ -125,7 +136,11 @@ fn own_fields(status: Status) -> Vec<u8> {
     let mut fields = Vec::new();
     match status {
         Status::MethodNotAllowed => head::put(&mut fields, "Allow", ALLOW),
-        Status::Unauthorized => head::put(&mut fields, "WWW-Authenticate", "Basic realm=\"files\", charset=\"UTF-8\""),
+        Status::Unauthorized => head::put(
+            &mut fields,
+            "WWW-Authenticate",
+            "Basic realm=\"files\", charset=\"UTF-8\"",
+        ),
         Status::Unavailable => head::put(&mut fields, "Retry-After", "1"),
         _ => {}
     }
@@ -133,13 +148,17 @@ fn own_fields(status: Status) -> Vec<u8> {
 }
 
 /// The file that the site has for a status, if it is one that is kept in memory.
-fn own_page(status: Status, visit: &Visit<'_, '_, '_>, shelf: &mut Shelf) -> Option<(Cow<'static, str>, Arc<[u8]>)> {
+fn own_page(
+    status: Status,
+    visit: &Visit<'_, '_, '_>,
+    shelf: &mut Shelf,
+) -> Option<(&'static str, Arc<[u8]>)> {
     let pages = &shelf.site().config.error_pages;
     let (_, page) = pages.iter().find(|(code, _)| *code == status.code())?;
     let path = site::page_path(page);
     match shelf.find(&path, visit.now) {
         Ok(Resource::File(entry)) => match &entry.plain.content {
-            Content::Memory(bytes) => Some((entry.content_type.clone(), Arc::clone(bytes))),
+            Content::Memory(bytes) => Some((entry.content_type, Arc::clone(bytes))),
             Content::File(_) => None,
         },
         _ => None,
@@ -149,7 +168,9 @@ fn own_page(status: Status, visit: &Visit<'_, '_, '_>, shelf: &mut Shelf) -> Opt
 fn html(status: Status, detail: Option<&str>) -> Vec<u8> {
     let (code, reason) = (status.code(), status.reason());
     // What details there are is ours, and holds nothing that HTML would read as its own.
-    let detail = detail.map(|detail| format!("<p>{detail}</p>\n")).unwrap_or_default();
+    let detail = detail
+        .map(|detail| format!("<p>{detail}</p>\n"))
+        .unwrap_or_default();
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{code} {reason}</title>\n\

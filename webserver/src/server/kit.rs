@@ -5,8 +5,10 @@ use common::clock::Clock;
 use crate::config::Limits;
 use crate::files::shelf::Moment;
 use crate::respond::Responder;
+use crate::server::admin::Health;
 use crate::server::log::Log;
 use crate::server::metrics::Counters;
+use crate::server::office::Office;
 use crate::server::transmit::Outgoing;
 
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub(crate) struct Kit {
     pub(crate) log: Log,
     /// What is counted.
     pub(crate) metrics: Arc<Counters>,
+    /// Who answers those who look after the server.
+    pub(crate) office: Office,
     /// What a connection may take.
     pub(crate) limits: Limits,
     /// The moment of this round of the event loop.
@@ -38,6 +42,15 @@ pub(crate) struct Kit {
 const INPUT_LEN: usize = 32 * 1024;
 
 impl Kit {
+    /// Whether new clients are welcome.
+    pub(crate) const fn health(&self) -> Health {
+        if self.stopping {
+            Health::Stopping
+        } else {
+            Health::Serving
+        }
+    }
+
     /// A buffer in which the longest head fits twice, so that one that is too long is seen to be.
     pub(crate) fn input(limits: &Limits) -> Box<[u8]> {
         vec![0; INPUT_LEN.max(limits.head_len.saturating_mul(2))].into_boxed_slice()

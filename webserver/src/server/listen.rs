@@ -73,7 +73,9 @@ impl Doors {
                 let mut port = *port;
                 for addr in addrs {
                     // Where the system chooses the port, it does so once.
-                    port = doors.open_tcp(SocketAddr::new(*addr, port), addrs.len() == 1)?.port();
+                    port = doors
+                        .open_tcp(SocketAddr::new(*addr, port), addrs.len() == 1)?
+                        .port();
                 }
             }
             Listen::Unix { path, mode } => doors.share(open_unix(path, *mode)?.into())?,
@@ -106,7 +108,9 @@ impl Doors {
     fn open_everywhere(&mut self, port: u16) -> Result<(), ConfigError> {
         let six = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port);
         match self.open_tcp(six, true) {
-            Err(ConfigError::Listen { source, .. }) if source.kind() != io::ErrorKind::AddrInUse => {
+            Err(ConfigError::Listen { source, .. })
+                if source.kind() != io::ErrorKind::AddrInUse =>
+            {
                 self.open_tcp(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port), true)?;
                 Ok(())
             }
@@ -175,7 +179,11 @@ fn tcp(addr: SocketAddr, family: Family) -> io::Result<Socket> {
 }
 
 fn unbound(addr: SocketAddr, family: Family) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(addr),
+        Type::STREAM.nonblocking().cloexec(),
+        Some(Protocol::TCP),
+    )?;
     if addr.is_ipv6() {
         socket.set_only_v6(family == Family::Own)?;
     }
@@ -204,8 +212,12 @@ fn open_unix(path: &Path, mode: u32) -> Result<UnixListener, ConfigError> {
         reason,
     };
     match fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => return Err(taken("something else is there")),
-        Ok(_) if UnixStream::connect(path).is_ok() => return Err(taken("another server listens on it")),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(taken("something else is there"));
+        }
+        Ok(_) if UnixStream::connect(path).is_ok() => {
+            return Err(taken("another server listens on it"));
+        }
         Ok(_) => fs::remove_file(path).map_err(failed)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
@@ -219,7 +231,10 @@ fn open_unix(path: &Path, mode: u32) -> Result<UnixListener, ConfigError> {
 
 fn inherited(number: usize) -> Result<OwnedFd, ConfigError> {
     let wrong = || ConfigError::Inherited { number };
-    let fd = i32::try_from(number).ok().and_then(|number| sys::inherited(number).ok()).ok_or_else(wrong)?;
+    let fd = i32::try_from(number)
+        .ok()
+        .and_then(|number| sys::inherited(number).ok())
+        .ok_or_else(wrong)?;
     if !socket_acceptconn(&fd).unwrap_or(false) {
         return Err(wrong());
     }

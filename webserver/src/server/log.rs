@@ -1,31 +1,126 @@
-//! One worker's share of the access log: lines are gathered here and handed to the writer together.
+//! One worker's share of the access log: what is written down of a request, and when the lines are handed over.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use crate::access::client::Proxies;
+use crate::access::lines::Lines;
+use crate::access::record::{Asked, Record, first_line};
+use crate::access::stamp::Stamp;
+use crate::http::field::Field;
 use crate::http::request::Request;
 use crate::reply::Reply;
+use crate::respond::auth::user;
 
-/// Lines that wait to be handed over.
+/// How long lines wait for more to be handed over with them, in milliseconds.
+const PAUSE_MS: u64 = 1000;
+
+/// The access log as a worker has it; or none.
 #[derive(Debug)]
-pub(crate) struct Log {
-    on: bool,
+pub(crate) struct Log(Option<Open>);
+
+#[derive(Debug)]
+struct Open {
+    lines: Lines,
+    proxies: Proxies,
+    stamp: Stamp,
+    /// When the lines that wait are handed over at the latest.
+    due: Option<u64>,
 }
 
 impl Log {
-    pub(crate) const fn off() -> Self {
-        Self { on: false }
+    /// No log, if there are no lines to write.
+    pub(crate) fn new(lines: Option<Lines>, proxies: Proxies) -> Self {
+        Self(lines.map(|lines| Open {
+            lines,
+            proxies,
+            stamp: Stamp::at(SystemTime::UNIX_EPOCH),
+            due: None,
+        }))
     }
+
+    /// Whether anything is written.
     pub(crate) const fn is_on(&self) -> bool {
-        self.on
+        self.0.is_some()
     }
-    pub(crate) const fn wants_clients(&self) -> bool {
-        self.on
+
+    /// Tells the time of the requests that follow.
+    pub(crate) fn tick(&mut self, wall: SystemTime) {
+        if let Some(log) = &mut self.0 {
+            log.stamp.set(wall);
+        }
     }
-    pub(crate) fn put(&mut self, _: &Request<'_, '_>, _: Reply, _: Option<&IpAddr>, _: Duration) {}
-    pub(crate) fn flush(&mut self) {}
-    pub(crate) fn flush_if_due(&mut self, _: u64) {}
+
+    /// Writes down a request that was answered.
+    pub(crate) fn put(
+        &mut self,
+        request: &Request<'_, '_>,
+        reply: Reply,
+        peer: Option<&IpAddr>,
+        elapsed: Duration,
+    ) {
+        let Some(log) = &mut self.0 else { return };
+        let user = request.line(Field::Authorization).and_then(user);
+        let forwarded = (
+            request.lines(Field::XForwardedFor),
+            request.lines(Field::Forwarded),
+        );
+        log.lines.append(
+            &Record {
+                client: log.proxies.client(peer.copied(), forwarded.0, forwarded.1),
+                user: user.as_deref(),
+                asked: Asked::Request {
+                    method: request.method_name,
+                    target: request.target,
+                    version: request.version.name(),
+                },
+                status: reply.status.code(),
+                sent: reply.len,
+                referer: request.line(Field::Referer),
+                agent: request.line(Field::UserAgent),
+                host: Some(request.host).filter(|host| !host.is_empty()),
+                elapsed,
+            },
+            &log.stamp,
+        );
+    }
+
+    /// Writes down bytes that were no request.
+    pub(crate) fn put_refused(&mut self, bytes: &[u8], reply: Reply, peer: Option<&IpAddr>) {
+        let Some(log) = &mut self.0 else { return };
+        log.lines.append(
+            &Record {
+                client: peer.copied(),
+                user: None,
+                asked: Asked::Line(first_line(bytes)),
+                status: reply.status.code(),
+                sent: reply.len,
+                referer: None,
+                agent: None,
+                host: None,
+                elapsed: Duration::ZERO,
+            },
+            &log.stamp,
+        );
+    }
+
+    /// The worker is about to wait: lines that have waited long enough, or that someone may be looking at, are handed
+    /// over.
+    pub(crate) fn turn_ended(&mut self, now: u64) {
+        let Some(log) = &mut self.0 else { return };
+        log.lines.turn_ended();
+        if log.due.is_some_and(|due| due <= now) {
+            log.lines.flush();
+        }
+        log.due = match (log.lines.is_empty(), log.due) {
+            (true, _) => None,
+            (false, Some(due)) if due > now => Some(due),
+            (false, _) => Some(now + PAUSE_MS),
+        };
+    }
+
+    /// When lines are to be handed over.
     pub(crate) fn due(&self) -> Option<u64> {
-        None
+        self.0.as_ref().and_then(|log| log.due)
     }
 }

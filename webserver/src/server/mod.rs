@@ -16,6 +16,7 @@ mod kit;
 mod listen;
 mod log;
 pub mod metrics;
+mod office;
 mod peer;
 mod pool;
 pub mod run;

@@ -167,10 +167,11 @@ impl Peer {
         if self.rest.is_empty() {
             return Turn::End;
         }
-        self.rest = Box::default();
+        let rest = std::mem::take(&mut self.rest);
         self.state = State::Ending(End::Linger);
         let reply = kit.responder.time_out(&mut kit.outgoing.output);
         kit.metrics.replied(reply.status);
+        kit.log.put_refused(&rest, reply, self.client.as_deref());
         self.send(kit, None).unwrap_or(Turn::End)
     }
 
@@ -189,10 +190,11 @@ impl Peer {
 
     /// Ends with a word that there is too much to do.
     pub(crate) fn put_off(&mut self, kit: &mut Kit) -> Turn {
-        self.rest = Box::default();
+        let rest = std::mem::take(&mut self.rest);
         self.state = State::Ending(End::Linger);
         let reply = kit.responder.put_off(&mut kit.outgoing.output);
         kit.metrics.replied(reply.status);
+        kit.log.put_refused(&rest, reply, self.client.as_deref());
         self.send(kit, None).unwrap_or(Turn::End)
     }
 
@@ -304,6 +306,7 @@ impl Peer {
         let mut at = 0;
         let mut end = filled;
         let read = loop {
+            let health = kit.health();
             let output = &mut kit.outgoing.output;
             if at == filled {
                 break Read::All;
@@ -312,37 +315,71 @@ impl Peer {
                 break Read::More;
             }
             let mut slots = Slots::new();
-            match self.conn.next(&kit.input[at..filled], &mut slots, &kit.limits) {
+            match self
+                .conn
+                .next(&kit.input[at..filled], &mut slots, &kit.limits)
+            {
                 Ok(Step::Incomplete { keep }) => {
                     end = at + keep;
                     break Read::All;
                 }
-                Ok(Step::Request { request, head_len, used, then }) => {
-                    let then = if kit.stopping { Persistence::Close } else { then };
+                Ok(Step::Request {
+                    request,
+                    head_len,
+                    used,
+                    then,
+                }) => {
+                    let then = if kit.stopping {
+                        Persistence::Close
+                    } else {
+                        then
+                    };
                     let moment = Moment {
                         waited_since: self.waited_since.map(NonZeroU64::get),
                         ..kit.now
                     };
-                    match kit.responder.respond(&request, then, moment, output) {
+                    let answer = match self.visitors {
+                        Visitors::Public => kit.responder.respond(&request, then, moment, output),
+                        Visitors::Admin => Answer::Reply(
+                            kit.office.answer(&request, then, health, kit.now, output),
+                        ),
+                    };
+                    match answer {
                         Answer::Later(job) => {
                             self.conn.repeat();
-                            self.rest = [&kit.input[at..at + head_len], &kit.input[at + used..filled]].concat().into();
+                            self.rest =
+                                [&kit.input[at..at + head_len], &kit.input[at + used..filled]]
+                                    .concat()
+                                    .into();
                             return Read::Job(job);
                         }
                         Answer::Reply(reply) => {
                             self.served = true;
                             self.waited_since = None;
                             kit.metrics.replied(reply.status);
-                            if kit.log.is_on() {
+                            if kit.log.is_on() && self.visitors == Visitors::Public {
                                 if kit.outgoing.output.pieces.is_empty() {
-                                    kit.log.put(&request, reply, self.client.as_deref(), Duration::ZERO);
+                                    kit.log.put(
+                                        &request,
+                                        reply,
+                                        self.client.as_deref(),
+                                        Duration::ZERO,
+                                    );
                                 } else {
-                                    *told = Some(Told::new(&kit.input[at..at + head_len], reply, kit.clock));
+                                    *told = Some(Told::new(
+                                        &kit.input[at..at + head_len],
+                                        reply,
+                                        kit.clock,
+                                    ));
                                 }
                             }
                             at += used;
                             if reply.then == Persistence::Close {
-                                let end = if at < filled || self.readable { End::Linger } else { End::AtOnce };
+                                let end = if at < filled || self.readable {
+                                    End::Linger
+                                } else {
+                                    End::AtOnce
+                                };
                                 break Read::Last(end);
                             }
                         }
@@ -351,6 +388,8 @@ impl Peer {
                 Err(fault) => {
                     let reply = kit.responder.refuse(fault, output);
                     kit.metrics.replied(reply.status);
+                    kit.log
+                        .put_refused(&kit.input[at..filled], reply, self.client.as_deref());
                     break Read::Last(End::Linger);
                 }
             }
@@ -404,7 +443,11 @@ impl Peer {
             Waits::NextRequest | Waits::Head => Wait::Head,
             Waits::Body => Wait::Body,
         };
-        if anew { Turn::WaitAnew(wait) } else { Turn::Wait(wait) }
+        if anew {
+            Turn::WaitAnew(wait)
+        } else {
+            Turn::Wait(wait)
+        }
     }
 
     /// The last reply is gone.
@@ -438,7 +481,8 @@ impl Peer {
         // The head was parsed once already, so it is whole.
         if let Ok(Some((request, _))) = request::parse(&told.head, &mut slots, &kit.limits) {
             let took = kit.clock.now().saturating_duration_since(told.began);
-            kit.log.put(&request, told.reply, self.client.as_deref(), took);
+            kit.log
+                .put(&request, told.reply, self.client.as_deref(), took);
         }
     }
 }

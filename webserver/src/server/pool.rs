@@ -115,7 +115,11 @@ impl Pool {
                     }
                 }
             };
-            threads.push(std::thread::Builder::new().name("pool".into()).spawn(work)?);
+            threads.push(
+                std::thread::Builder::new()
+                    .name("pool".into())
+                    .spawn(work)?,
+            );
         }
         Ok(Self {
             desk: Desk(sender),
@@ -141,6 +145,8 @@ impl Pool {
 impl Desk {
     /// Hands in a job for a worker. It is given back when too many wait already.
     pub(crate) fn hand_in(&self, job: Job, worker: usize) -> Result<(), Job> {
-        self.0.try_send((job, worker)).map_err(|refused| refused.into_inner().0)
+        self.0
+            .try_send((job, worker))
+            .map_err(|refused| refused.into_inner().0)
     }
 }

@@ -16,6 +16,8 @@ use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::ServerConfig;
 
+use crate::access::client::Proxies;
+use crate::access::writer::AccessLog;
 use crate::config::{Config, Limits};
 use crate::error::ConfigError;
 use crate::files::shelf::Moment;
@@ -25,6 +27,7 @@ use crate::server::kit::Kit;
 use crate::server::listen::{Door, Doors};
 use crate::server::log::Log;
 use crate::server::metrics::Counters;
+use crate::server::office::Office;
 use crate::server::pool::{Desk, Inbox, Mailbox, Message, Pool, mailbox};
 use crate::server::timers::{Lengths, Timers};
 use crate::server::tls;
@@ -50,6 +53,7 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     ends: Receiver<io::Result<()>>,
     pool: Pool,
+    log: Option<Arc<AccessLog>>,
 }
 
 /// How a server ended.
@@ -75,13 +79,18 @@ impl Server {
         let tls = config.tls.as_ref().map(tls::load).transpose()?;
         let count = config.workers.get();
         let mut doors = Doors::open(&config.listen, count)?;
-        let admin = config.admin.map(|addr| doors.open_admin(addr)).transpose()?;
+        let admin = config
+            .admin
+            .map(|addr| doors.open_admin(addr))
+            .transpose()?;
         let connections = allowed_connections(&config.limits, count).div_ceil(count);
         let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..count)
             .map(|_| mailbox())
             .collect::<io::Result<Vec<_>>>()?
             .into_iter()
             .unzip();
+        let log = AccessLog::open(&config.access, clock)?.map(Arc::new);
+        let counters: Arc<[Arc<Counters>]> = (0..count).map(|_| Arc::default()).collect();
         let pool = Pool::start(&mailboxes)?;
         let (ending, ends) = unbounded();
         let mut workers = Vec::new();
@@ -96,10 +105,16 @@ impl Server {
                 tls: tls.clone(),
                 connections,
                 clock,
+                log: log.clone(),
+                counters: Arc::clone(&counters),
             };
             let ending = Ending(ending.clone());
             let work = move || ending.tell(share.work());
-            workers.push(Builder::new().name(format!("worker {number}")).spawn(work)?);
+            workers.push(
+                Builder::new()
+                    .name(format!("worker {number}"))
+                    .spawn(work)?,
+            );
         }
         Ok(Self {
             config,
@@ -109,6 +124,7 @@ impl Server {
             workers,
             ends,
             pool,
+            log,
         })
     }
 
@@ -156,15 +172,25 @@ impl Server {
             let _ = worker.join();
         }
         self.pool.end();
+        // The workers, who shared it, have ended; what lines were lost has been told.
+        if let Some(log) = self.log.and_then(Arc::into_inner) {
+            let _ = log.close();
+        }
         ended.unwrap_or(Ended::Failed)
     }
 
     /// Opens the log anew and reads the certificate again; what cannot be had is told, and the old one stays.
     fn renew(&self) {
+        if let Some(log) = &self.log {
+            log.reopen();
+        }
         match self.config.tls.as_ref().map(tls::load).transpose() {
             Ok(None) => {}
             Ok(Some(tls)) => self.post(|| Message::Certificates(Arc::clone(&tls))),
-            Err(error) => streams::notice(&format!("webserver: the old certificate stays: {}", describe(&error))),
+            Err(error) => streams::notice(&format!(
+                "webserver: the old certificate stays: {}",
+                describe(&error)
+            )),
         }
     }
 
@@ -186,6 +212,8 @@ struct Share {
     tls: Option<Arc<ServerConfig>>,
     connections: usize,
     clock: Clock,
+    log: Option<Arc<AccessLog>>,
+    counters: Arc<[Arc<Counters>]>,
 }
 
 impl Share {
@@ -196,8 +224,12 @@ impl Share {
             input: Kit::input(&limits),
             outgoing: Outgoing::default(),
             responder: Responder::new(&self.sites, &self.config, secret),
-            log: Log::off(),
-            metrics: Arc::new(Counters::default()),
+            log: Log::new(
+                self.log.as_ref().map(|log| log.lines()),
+                Proxies::new(&self.config.access.trusted_proxies),
+            ),
+            metrics: Arc::clone(&self.counters[self.number]),
+            office: Office::new(Arc::clone(&self.counters), self.log),
             now: Moment::default(),
             clock: self.clock,
             stopping: false,
@@ -266,7 +298,13 @@ fn allowed_connections(limits: &Limits, workers: usize) -> usize {
         current: Some(most),
         maximum,
     };
-    let had = if setrlimit(Resource::Nofile, raised).is_ok() { most } else { current };
+    let had = if setrlimit(Resource::Nofile, raised).is_ok() {
+        most
+    } else {
+        current
+    };
     let left = had.saturating_sub(others).max(had / 2);
-    limits.connections.min(usize::try_from(left).unwrap_or(usize::MAX))
+    limits
+        .connections
+        .min(usize::try_from(left).unwrap_or(usize::MAX))
 }

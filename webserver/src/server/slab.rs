@@ -16,7 +16,10 @@ impl Token {
     }
 
     /// What [`Token::to_bits`] gave.
-    #[expect(clippy::cast_possible_truncation, reason = "the halves are taken apart")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the halves are taken apart"
+    )]
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self {
             index: bits as u32,
@@ -67,18 +70,25 @@ impl<T> Slab<T> {
                 generation: place.generation,
             };
         }
-        let index = u32::try_from(self.places.len()).expect("connections are bounded far below 2³²");
+        let index =
+            u32::try_from(self.places.len()).expect("connections are bounded far below 2³²");
         self.places.push(Place {
             generation: 0,
             value: Some(value),
         });
-        Token { index, generation: 0 }
+        Token {
+            index,
+            generation: 0,
+        }
     }
 
     /// The value, unless it is gone.
     pub(crate) fn get_mut(&mut self, token: Token) -> Option<&mut T> {
         let place = self.places.get_mut(token.index as usize)?;
-        place.value.as_mut().filter(|_| place.generation == token.generation)
+        place
+            .value
+            .as_mut()
+            .filter(|_| place.generation == token.generation)
     }
 
     /// Takes the value out, unless it is gone.

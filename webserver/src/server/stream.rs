@@ -6,7 +6,9 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown};
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown,
+};
 use rustls::ServerConnection;
 
 /// Bytes that wait inside the library, before and after encryption, at most.
@@ -58,7 +60,10 @@ impl Stream {
             }
             Some(tls) => {
                 let len = receive_encrypted(&self.fd, tls, buffer)?;
-                Ok(Received { len, drained: false })
+                Ok(Received {
+                    len,
+                    drained: false,
+                })
             }
         }
     }
@@ -72,7 +77,12 @@ impl Stream {
             };
             return Ok(match stretches {
                 [one] => send(&self.fd, one, flags)?,
-                several => sendmsg(&self.fd, several, &mut SendAncillaryBuffer::default(), flags)?,
+                several => sendmsg(
+                    &self.fd,
+                    several,
+                    &mut SendAncillaryBuffer::default(),
+                    flags,
+                )?,
             });
         };
         let mut accepted = 0;
@@ -82,7 +92,9 @@ impl Stream {
                 match tls.writer().write(left)? {
                     0 => match flush_encrypted(&self.fd, tls) {
                         // What was taken counts; that the socket is full shows at the next attempt.
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock && accepted > 0 => return Ok(accepted),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock && accepted > 0 => {
+                            return Ok(accepted);
+                        }
                         flushed => flushed?,
                     },
                     taken => {
@@ -99,7 +111,12 @@ impl Stream {
     }
 
     /// Sends bytes of a file from `offset` on, which moves along.
-    pub(crate) fn send_file(&mut self, file: &OwnedFd, offset: &mut u64, len: u64) -> io::Result<usize> {
+    pub(crate) fn send_file(
+        &mut self,
+        file: &OwnedFd,
+        offset: &mut u64,
+        len: u64,
+    ) -> io::Result<usize> {
         if self.tls.is_none() {
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             return Ok(rustix::fs::sendfile(&self.fd, file, Some(offset), len)?);
@@ -146,13 +163,19 @@ impl AsFd for Stream {
 }
 
 /// The library's buffers, bounded, for a new connection.
-pub(crate) fn encrypted(config: &std::sync::Arc<rustls::ServerConfig>) -> Option<Box<ServerConnection>> {
+pub(crate) fn encrypted(
+    config: &std::sync::Arc<rustls::ServerConfig>,
+) -> Option<Box<ServerConnection>> {
     let mut tls = ServerConnection::new(std::sync::Arc::clone(config)).ok()?;
     tls.set_buffer_limit(Some(TLS_BUFFER_LEN));
     Some(Box::new(tls))
 }
 
-fn receive_encrypted(fd: &OwnedFd, tls: &mut ServerConnection, buffer: &mut [u8]) -> io::Result<usize> {
+fn receive_encrypted(
+    fd: &OwnedFd,
+    tls: &mut ServerConnection,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
     loop {
         match tls.reader().read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

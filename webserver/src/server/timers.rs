@@ -24,7 +24,13 @@ pub(crate) enum Wait {
 
 impl Wait {
     const COUNT: usize = 5;
-    const ALL: [Self; Self::COUNT] = [Self::Head, Self::Body, Self::Idle, Self::Write, Self::Linger];
+    const ALL: [Self; Self::COUNT] = [
+        Self::Head,
+        Self::Body,
+        Self::Idle,
+        Self::Write,
+        Self::Linger,
+    ];
 }
 
 /// How long each kind of wait may take.
@@ -119,7 +125,12 @@ impl Timers {
         let Some(link) = self.links.get_mut(index as usize) else {
             return;
         };
-        let Link { before, after, wait, .. } = *link;
+        let Link {
+            before,
+            after,
+            wait,
+            ..
+        } = *link;
         let Some(wait) = wait else { return };
         *link = UNSET;
         let queue = &mut self.queues[wait as usize];

@@ -23,13 +23,19 @@ pub(crate) fn load(config: &TlsConfig) -> Result<Arc<ServerConfig>, ConfigError>
     if certificates.is_empty() {
         return Err(unusable(&config.cert, "holds no certificate in PEM form"));
     }
-    let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|error| wrong(&config.key, error))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&config.key).map_err(|error| wrong(&config.key, error))?;
     let mut tls = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(&config.cert, &error.to_string()))?
         .with_no_client_auth()
         .with_single_cert(certificates, key)
-        .map_err(|error| unusable(&config.cert, &format!("and its key cannot be used: {error}")))?;
+        .map_err(|error| {
+            unusable(
+                &config.cert,
+                &format!("and its key cannot be used: {error}"),
+            )
+        })?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(tls))
 }

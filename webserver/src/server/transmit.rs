@@ -41,7 +41,8 @@ pub(crate) enum Progress {
 impl Outgoing {
     /// Bytes still to be sent.
     pub(crate) fn remaining(&self) -> u64 {
-        (self.output.bytes.len() - self.sent) as u64 + self.output.pieces.iter().map(Piece::len).sum::<u64>()
+        (self.output.bytes.len() - self.sent) as u64
+            + self.output.pieces.iter().map(Piece::len).sum::<u64>()
     }
 
     /// Whether nothing is to be sent.
@@ -81,7 +82,9 @@ impl Outgoing {
             }
             match self.send_some(stream) {
                 Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Progress::Blocked),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Progress::Blocked);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

@@ -17,8 +17,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, acceptfrom_with};
 use rustls::ServerConfig;
@@ -105,7 +105,12 @@ enum Round {
 impl Worker {
     pub(crate) fn new(parts: Parts) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, parts.inbox.bell(), EventData::new_u64(BELL), EventFlags::IN)?;
+        epoll::add(
+            &epoll,
+            parts.inbox.bell(),
+            EventData::new_u64(BELL),
+            EventFlags::IN,
+        )?;
         for (number, door) in parts.doors.iter().enumerate() {
             epoll::add(&epoll, door, door_data(number), door_flags(door))?;
         }
@@ -131,13 +136,17 @@ impl Worker {
         loop {
             events.clear();
             let timeout = self.timeout();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+            match epoll::wait(
+                &self.epoll,
+                rustix::buffer::spare_capacity(&mut events),
+                timeout.as_ref(),
+            ) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
             self.tick();
             if self.round(&events) == Round::Last {
-                self.parts.kit.log.flush();
+                self.parts.kit.log.turn_ended(u64::MAX);
                 return Ok(());
             }
         }
@@ -168,7 +177,7 @@ impl Worker {
             }
         }
         self.expire();
-        self.parts.kit.log.flush_if_due(self.parts.kit.now.ms);
+        self.parts.kit.log.turn_ended(self.parts.kit.now.ms);
         self.accept_again();
         match self.cut_at {
             Some(_) if self.peers.is_empty() => Round::Last,
@@ -180,37 +189,54 @@ impl Worker {
     /// How long there is nothing to do unless something happens.
     fn timeout(&self) -> Option<Timespec> {
         if !self.ready.is_empty() {
-            return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
+            return Some(Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            });
         }
         let reopen = match self.accepting {
             Accepting::Until(at) => Some(at),
             Accepting::Yes | Accepting::Full => None,
         };
-        let due = [self.parts.timers.next(), self.parts.kit.log.due(), reopen, self.cut_at];
+        let due = [
+            self.parts.timers.next(),
+            self.parts.kit.log.due(),
+            reopen,
+            self.cut_at,
+        ];
         let next = due.into_iter().flatten().min()?;
         let now = self.since_began();
         Timespec::try_from(std::time::Duration::from_millis(next.saturating_sub(now))).ok()
     }
 
     fn since_began(&self) -> u64 {
-        let elapsed = self.parts.kit.clock.now().saturating_duration_since(self.began);
+        let elapsed = self
+            .parts
+            .kit
+            .clock
+            .now()
+            .saturating_duration_since(self.began);
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn tick(&mut self) {
         let ms = self.since_began();
         let kit = &mut self.parts.kit;
+        let wall = kit.clock.wall();
         kit.now = Moment {
             ms,
-            wall_nanos: nanos(kit.clock.wall()),
+            wall_nanos: nanos(wall),
             waited_since: None,
         };
         kit.responder.tick(kit.now);
+        kit.log.tick(wall);
     }
 
     /// Gives a connection its turn, and sees to what it wants then.
     fn turn(&mut self, token: Token) {
-        let Some(peer) = self.peers.get_mut(token) else { return };
+        let Some(peer) = self.peers.get_mut(token) else {
+            return;
+        };
         let turn = peer.turn(&mut self.parts.kit);
         self.after(token, turn);
     }
@@ -219,12 +245,16 @@ impl Worker {
         match turn {
             Turn::Wait(wait) => {
                 if self.parts.timers.waits_for(token.index) != Some(wait) {
-                    self.parts.timers.set(token.index, wait, self.parts.kit.now.ms);
+                    self.parts
+                        .timers
+                        .set(token.index, wait, self.parts.kit.now.ms);
                 }
                 self.watch(token);
             }
             Turn::WaitAnew(wait) => {
-                self.parts.timers.set(token.index, wait, self.parts.kit.now.ms);
+                self.parts
+                    .timers
+                    .set(token.index, wait, self.parts.kit.now.ms);
                 self.watch(token);
             }
             Turn::Again => {
@@ -243,12 +273,19 @@ impl Worker {
     /// Has the system tell of what happens on a connection from now on. One that ends with its first turn is never
     /// watched, which saves a call.
     fn watch(&mut self, token: Token) {
-        let Some(peer) = self.peers.get_mut(token) else { return };
+        let Some(peer) = self.peers.get_mut(token) else {
+            return;
+        };
         if peer.watched {
             return;
         }
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        match epoll::add(&self.epoll, peer.fd(), EventData::new_u64(token.to_bits()), flags) {
+        match epoll::add(
+            &self.epoll,
+            peer.fd(),
+            EventData::new_u64(token.to_bits()),
+            flags,
+        ) {
             Ok(()) => peer.watched = true,
             Err(_) => self.end(token),
         }
@@ -275,8 +312,10 @@ impl Worker {
                 self.pause(Accepting::Full);
                 return;
             }
-            let Some(door) = self.parts.doors.get(number) else { return };
-            match accept_one(door, self.parts.kit.log.wants_clients()) {
+            let Some(door) = self.parts.doors.get(number) else {
+                return;
+            };
+            match accept_one(door, self.parts.kit.log.is_on()) {
                 Ok((fd, client)) => {
                     let visitors = door.visitors;
                     self.welcome(fd, client, visitors);
@@ -302,7 +341,9 @@ impl Worker {
             _ => None,
         };
         self.parts.kit.metrics.accepted();
-        let token = self.peers.insert(Peer::new(Stream::new(fd, tls), client, visitors));
+        let token = self
+            .peers
+            .insert(Peer::new(Stream::new(fd, tls), client, visitors));
         // Its first request has come with it, most of the time.
         self.turn(token);
     }
@@ -331,7 +372,9 @@ impl Worker {
     }
 
     fn accept_again(&mut self) {
-        let Accepting::Until(at) = self.accepting else { return };
+        let Accepting::Until(at) = self.accepting else {
+            return;
+        };
         if at > self.parts.kit.now.ms || self.peers.len() >= self.parts.connections {
             return;
         }
@@ -405,8 +448,12 @@ impl Worker {
     fn expire(&mut self) {
         let now = self.parts.kit.now.ms;
         while let Some((index, wait)) = self.parts.timers.expired(now) {
-            let Some(token) = self.peers.token_at(index) else { continue };
-            let Some(peer) = self.peers.get_mut(token) else { continue };
+            let Some(token) = self.peers.token_at(index) else {
+                continue;
+            };
+            let Some(peer) = self.peers.get_mut(token) else {
+                continue;
+            };
             let kit = &mut self.parts.kit;
             let turn = match wait {
                 Wait::Idle | Wait::Linger => Turn::End,
@@ -414,7 +461,9 @@ impl Worker {
                     kit.metrics.timed_out();
                     peer.time_out(kit)
                 }
-                Wait::Write if peer.keeps_up(kit.limits.least_taken()) => Turn::WaitAnew(Wait::Write),
+                Wait::Write if peer.keeps_up(kit.limits.least_taken()) => {
+                    Turn::WaitAnew(Wait::Write)
+                }
                 Wait::Write => {
                     kit.metrics.timed_out();
                     peer.give_up(kit);
