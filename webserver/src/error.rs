@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use common::exit::io_message;
 use common::quote;
 
 /// What makes a start impossible. Each names what to change.
@@ -95,14 +96,20 @@ pub enum ConfigError {
 
 /// What the system says, and what to do about it.
 fn advice(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "the port is in use; stop the other program or choose another with --port".to_owned()
-        }
-        io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need privileges; choose another with --port".to_owned()
-        }
-        io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-        _ => error.to_string(),
-    }
+    const ADVICE: [(io::ErrorKind, &str); 3] = [
+        (
+            io::ErrorKind::AddrInUse,
+            "the port is in use; stop the other program or choose another with --port",
+        ),
+        (
+            io::ErrorKind::PermissionDenied,
+            "ports below 1024 need privileges; choose another with --port",
+        ),
+        (
+            io::ErrorKind::AddrNotAvailable,
+            "this machine does not have that address",
+        ),
+    ];
+    let known = ADVICE.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or_else(|| io_message(error), |(_, advice)| (*advice).to_owned())
 }

@@ -34,7 +34,7 @@ fn serve(start: Start, clock: Clock) -> Result<Ended, ConfigError> {
     // Before anything can be served that a signal would have to end in order.
     let shutdown = Shutdown::install()?;
     let announcer = Announcer::new(&start.config, start.opening, start.style);
-    let server = Server::start(start.config, clock)?;
+    let server = Server::start(start.config, clock, start.logger)?;
     announcer.announce(server.addrs());
     Ok(server.run(shutdown.events()))
 }

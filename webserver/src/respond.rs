@@ -43,7 +43,7 @@ pub enum Answer {
     /// This, which has been put out.
     Reply(Reply),
     /// Nothing yet: this is to be done first.
-    Later(Job),
+    Later(Box<Job>),
 }
 
 /// Answers requests, for one worker.
@@ -133,11 +133,11 @@ impl Responder {
             Credentials::Accepted => {}
             Credentials::Refused => return self.error(&visit, Status::Unauthorized, out),
             Credentials::Unknown(work) => {
-                return Answer::Later(Job {
+                return Answer::Later(Box::new(Job {
                     key: key(b'V', &[authorization.unwrap_or_default()]),
                     site: visit.site,
                     work,
-                });
+                }));
             }
         }
         // 5. What is there.

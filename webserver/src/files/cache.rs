@@ -153,7 +153,7 @@ mod tests {
             cache.get(b"/b").is_none(),
             "first in the queue that nobody asked for"
         );
-        for path in [b"/a", b"/c", b"/d"] {
+        for mut path in [b"/a", b"/c", b"/d"] {
             assert_eq!(cache.get(path), Some(&mut path));
         }
     }
@@ -213,9 +213,8 @@ mod tests {
                 });
                 prop_assert_eq!(sum, cache.weight());
                 prop_assert!(cache.queue.len() <= 2 * cache.slots.len() + 17);
-                for key in cache.slots.keys() {
-                    prop_assert!(cache.queue.iter().any(|queued| Rc::ptr_eq(queued, key)));
-                }
+                let queued = |key| cache.queue.iter().any(|queued| Rc::ptr_eq(queued, key));
+                prop_assert!(cache.slots.keys().all(queued));
             }
         }
     }

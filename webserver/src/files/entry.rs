@@ -155,15 +155,11 @@ impl Entry {
     /// The form in a coding, if there is one.
     #[must_use]
     pub fn form(&self, coding: Coding) -> Option<Rc<Form>> {
-        match coding {
-            Coding::Identity => Some(Rc::clone(&self.plain)),
-            coding => self
-                .coded
-                .borrow()
-                .iter()
-                .find(|form| form.coding == coding)
-                .cloned(),
+        if coding == Coding::Identity {
+            return Some(Rc::clone(&self.plain));
         }
+        let coded = self.coded.borrow();
+        coded.iter().find(|form| form.coding == coding).cloned()
     }
 
     /// Whether replies depend on what codings the client takes.
@@ -268,10 +264,10 @@ impl Form {
 /// A small file that changes while it is read is left to be sent from the file: what is sent then ends with the
 /// connection if it comes out shorter than announced.
 fn content(OpenFile { file, facts }: OpenFile) -> io::Result<(Content, u64)> {
-    if facts.len <= MEMORY_LEN {
-        if let Some(bytes) = read_whole(&file, facts.len)? {
-            return Ok((Content::Memory(bytes.into()), facts.len));
-        }
+    if facts.len <= MEMORY_LEN
+        && let Some(bytes) = read_whole(&file, facts.len)?
+    {
+        return Ok((Content::Memory(bytes.into()), facts.len));
     }
     Ok((Content::File(Rc::new(file.into())), facts.len))
 }

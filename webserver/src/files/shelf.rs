@@ -178,11 +178,11 @@ impl Shelf {
             && path.ends_with(b"/")
         {
             let index = [path, INDEX].concat();
-            found = match self.site.root.find(&index)? {
-                // A folder of that name is no page.
-                Found::Missing | Found::Folder(_) => found,
-                other => other,
-            };
+            let page = self.site.root.find(&index)?;
+            // A folder of that name is no page.
+            if !matches!(page, Found::Missing | Found::Folder(_)) {
+                found = page;
+            }
             file = Some(index.into_boxed_slice());
         }
         let mut beside = Vec::new();
@@ -203,9 +203,10 @@ impl Shelf {
                 return Ok(Resource::Missing);
             }
         };
-        let weight = match &resource {
-            Resource::File(entry) => entry.weight(),
-            _ => Weight::default(),
+        let weight = if let Resource::File(entry) = &resource {
+            entry.weight()
+        } else {
+            Weight::default()
         };
         let known = Known {
             resource: resource.clone(),

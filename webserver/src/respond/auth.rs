@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn credentials_are_told_apart() {
-        let rows: [(&str, &[u8], Option<(&str, &str)>); 9] = [
+        type Pair = Option<(&'static str, &'static str)>;
+        let rows: [(&str, &[u8], Pair); 9] = [
             (
                 "RFC 7617 §2",
                 b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",

@@ -114,7 +114,7 @@ impl Responder {
             return Answer::Reply(self.whole(visit, &entry.plain, out));
         };
         let tag = entry.plain.etag;
-        Answer::Later(Job {
+        Answer::Later(Box::new(Job {
             key: key(
                 b'C',
                 &[
@@ -130,7 +130,7 @@ impl Responder {
                 coding,
                 bytes,
             },
-        })
+        }))
     }
 
     fn whole(&self, visit: &Visit<'_, '_, '_>, form: &Form, out: &mut Output) -> Reply {

@@ -70,7 +70,7 @@ impl Responder {
         );
         let shelf = self.hosts.shelf(visit.site);
         let Some(page) = shelf.page(&key, visit.now) else {
-            return Answer::Later(Job {
+            return Answer::Later(Box::new(Job {
                 key,
                 site: visit.site,
                 work: Work::List {
@@ -79,7 +79,7 @@ impl Responder {
                     order,
                     form,
                 },
-            });
+            }));
         };
         if page.is_empty() {
             return self.error(visit, Status::Forbidden, out);

@@ -133,16 +133,18 @@ impl Page<'_> {
 
 /// Fields without which a status says too little.
 fn own_fields(status: Status) -> Vec<u8> {
-    let mut fields = Vec::new();
-    match status {
-        Status::MethodNotAllowed => head::put(&mut fields, "Allow", ALLOW),
-        Status::Unauthorized => head::put(
-            &mut fields,
+    const OWN: [(Status, &str, &str); 3] = [
+        (Status::MethodNotAllowed, "Allow", ALLOW),
+        (
+            Status::Unauthorized,
             "WWW-Authenticate",
             "Basic realm=\"files\", charset=\"UTF-8\"",
         ),
-        Status::Unavailable => head::put(&mut fields, "Retry-After", "1"),
-        _ => {}
+        (Status::Unavailable, "Retry-After", "1"),
+    ];
+    let mut fields = Vec::new();
+    for (_, name, value) in OWN.iter().filter(|(of, _, _)| *of == status) {
+        head::put(&mut fields, name, value);
     }
     fields
 }

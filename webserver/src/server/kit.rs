@@ -1,6 +1,7 @@
 //! What all connections of a worker use in turn, so that none has to have it for itself.
 
 use common::clock::Clock;
+use common::log::Logger;
 
 use crate::config::Limits;
 use crate::files::shelf::Moment;
@@ -28,6 +29,8 @@ pub(crate) struct Kit {
     pub(crate) metrics: Arc<Counters>,
     /// Who answers those who look after the server.
     pub(crate) office: Office,
+    /// Diagnostics.
+    pub(crate) logger: Logger,
     /// What a connection may take.
     pub(crate) limits: Limits,
     /// The moment of this round of the event loop.

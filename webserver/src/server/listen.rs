@@ -121,9 +121,10 @@ impl Doors {
     /// One socket of its own for each worker, so that the system spreads connections over them.
     fn open_tcp(&mut self, addr: SocketAddr, alone: bool) -> Result<SocketAddr, ConfigError> {
         let failed = |source| ConfigError::Listen { addr, source };
-        let family = match addr.ip() {
-            IpAddr::V6(ip) if ip.is_unspecified() && alone => Family::Both,
-            _ => Family::Own,
+        let family = if alone && addr.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+            Family::Both
+        } else {
+            Family::Own
         };
         let first = tcp(addr, family).map_err(failed)?;
         let bound = local_addr(&first).map_err(failed)?;

@@ -18,6 +18,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use common::clock::Clock;
+use common::exit::describe;
+use common::log::Level;
 
 use crate::files::shelf::Moment;
 use crate::http::conn::{Conn, Step, Waits};
@@ -102,7 +104,7 @@ pub(crate) enum Turn {
     /// It wants another turn, after the others.
     Again,
     /// It waits for this to be done, or for what does the same for another.
-    Job(Job),
+    Job(Box<Job>),
     /// It is over.
     End,
 }
@@ -114,7 +116,7 @@ enum Read {
     /// There may be more, when what was answered is sent.
     More,
     /// One needs this first.
-    Job(Job),
+    Job(Box<Job>),
     /// There will be no more.
     Last(End),
 }
@@ -172,7 +174,7 @@ impl Peer {
         let reply = kit.responder.time_out(&mut kit.outgoing.output);
         kit.metrics.replied(reply.status);
         kit.log.put_refused(&rest, reply, self.client.as_deref());
-        self.send(kit, None).unwrap_or(Turn::End)
+        self.last_word(kit)
     }
 
     /// Does what can be done now.
@@ -180,7 +182,15 @@ impl Peer {
         match self.try_turn(kit) {
             Ok(turn) => turn,
             // The client is gone, or a file is not what it was: nobody is left to be told.
-            Err(_) => {
+            Err(error) => {
+                if kit.logger.is_enabled(Level::Debug) {
+                    let why = describe(&error);
+                    kit.logger.debug(
+                        "peer",
+                        "connection broken",
+                        &[("error", (&why).into())],
+                    );
+                }
                 kit.outgoing.clear();
                 self.give_up(kit);
                 Turn::End
@@ -195,7 +205,20 @@ impl Peer {
         let reply = kit.responder.put_off(&mut kit.outgoing.output);
         kit.metrics.replied(reply.status);
         kit.log.put_refused(&rest, reply, self.client.as_deref());
-        self.send(kit, None).unwrap_or(Turn::End)
+        self.last_word(kit)
+    }
+
+    /// Sends the last reply, outside of a turn.
+    fn last_word(&mut self, kit: &mut Kit) -> Turn {
+        let sent = self.send(kit, None).and_then(|progress| match progress {
+            Progress::Done => self.end(End::Linger, kit),
+            Progress::Blocked => Ok(Turn::Wait(Wait::Write)),
+            Progress::Yield => Ok(Turn::Again),
+        });
+        sent.unwrap_or_else(|_| {
+            kit.outgoing.clear();
+            Turn::End
+        })
     }
 
     /// Writes down a reply that was cut off.
@@ -251,30 +274,31 @@ impl Peer {
             0 => Read::All,
             _ => self.answer(kit, filled, &mut told),
         };
-        let read = match read {
-            // The client sends no more; a request that is not whole by now never will be.
-            Read::All if ended => Read::Last(End::AtOnce),
-            read => read,
+        // The client sends no more; a request that is not whole by now never will be.
+        let read = if ended && matches!(read, Read::All) {
+            Read::Last(End::AtOnce)
+        } else {
+            read
         };
-        match read {
-            Read::All | Read::More => {}
-            Read::Last(end) => {
-                self.rest = Box::default();
-                self.state = State::Ending(end);
-            }
-            Read::Job(job) => {
-                self.waited_since = self.waited_since.or(NonZeroU64::new(kit.now.ms.max(1)));
-                return match self.send(kit, told)? {
-                    // The replies before it are on their way: it asks again when they are gone.
-                    Turn::Again | Turn::Wait(Wait::Write) => Ok(Turn::Wait(Wait::Write)),
-                    _ => Ok(Turn::Job(job)),
-                };
-            }
+        if let Read::Last(end) = read {
+            self.rest = Box::default();
+            self.state = State::Ending(end);
         }
-        let more = matches!(read, Read::More);
+        let replied = !kit.outgoing.is_empty();
         match self.send(kit, told)? {
-            Turn::Wait(_) | Turn::WaitAnew(_) if more && self.sending.is_none() => Ok(Turn::Again),
-            turn => Ok(turn),
+            Progress::Yield => Ok(Turn::Again),
+            Progress::Blocked => Ok(Turn::Wait(Wait::Write)),
+            Progress::Done => match read {
+                Read::Last(end) => self.end(end, kit),
+                Read::Job(job) => {
+                    let now = kit.now.ms.max(1);
+                    self.waited_since = self.waited_since.or_else(|| NonZeroU64::new(now));
+                    Ok(Turn::Job(job))
+                }
+                Read::More => Ok(Turn::Again),
+                Read::All if self.readable => Ok(Turn::Again),
+                Read::All => Ok(self.wait(replied)),
+            },
         }
     }
 
@@ -400,40 +424,24 @@ impl Peer {
         read
     }
 
-    /// Sends what was gathered, and says what to wait for then.
-    fn send(&mut self, kit: &mut Kit, told: Option<Told>) -> io::Result<Turn> {
+    /// Sends what was gathered. What the client does not take now is kept, for a later turn.
+    fn send(&mut self, kit: &mut Kit, told: Option<Told>) -> io::Result<Progress> {
         let before = kit.outgoing.remaining();
         let progress = kit.outgoing.advance(&mut self.stream);
         let left = kit.outgoing.remaining();
         kit.metrics.sent(before - left);
-        let progress = match progress {
-            Ok(progress) => progress,
-            Err(error) => {
-                if let Some(mut told) = told {
-                    told.reply.len = told.reply.len.saturating_sub(left);
-                    self.log_told(kit, &told);
-                }
-                return Err(error);
-            }
-        };
-        if progress == Progress::Done {
-            if let Some(told) = told {
-                self.log_told(kit, &told);
-            }
-            return match self.state {
-                State::Ending(end) => self.end(end, kit),
-                State::Open | State::Lingering => Ok(self.wait(before > 0)),
-            };
+        let is_over = matches!(progress, Ok(Progress::Done) | Err(_));
+        if !is_over {
+            self.sending = Some(Box::new(Sending {
+                outgoing: kit.outgoing.take(),
+                told,
+                left: left + unsent(&self.stream),
+            }));
+        } else if let Some(mut told) = told {
+            told.reply.len = told.reply.len.saturating_sub(left);
+            self.log_told(kit, &told);
         }
-        self.sending = Some(Box::new(Sending {
-            outgoing: kit.outgoing.take(),
-            told,
-            left: left + unsent(&self.stream),
-        }));
-        Ok(match progress {
-            Progress::Yield => Turn::Again,
-            Progress::Blocked | Progress::Done => Turn::Wait(Wait::Write),
-        })
+        progress
     }
 
     /// What an open connection waits for.

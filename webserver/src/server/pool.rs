@@ -95,7 +95,7 @@ pub(crate) struct Pool {
 
 /// Where jobs are handed in.
 #[derive(Clone, Debug)]
-pub(crate) struct Desk(Sender<(Job, usize)>);
+pub(crate) struct Desk(Sender<(Box<Job>, usize)>);
 
 impl Pool {
     /// Starts the threads, which answer to these workers.
@@ -103,7 +103,7 @@ impl Pool {
     /// # Errors
     /// If the system has no thread left.
     pub(crate) fn start(workers: &[Mailbox]) -> io::Result<Self> {
-        let (sender, receiver) = bounded::<(Job, usize)>(QUEUE_LEN);
+        let (sender, receiver) = bounded::<(Box<Job>, usize)>(QUEUE_LEN);
         let mut threads = Vec::new();
         for _ in 0..THREADS {
             let (receiver, workers) = (receiver.clone(), workers.to_vec());
@@ -142,11 +142,21 @@ impl Pool {
     }
 }
 
+/// What became of a job that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handed {
+    /// It will be done.
+    In,
+    /// Too many wait already.
+    Back,
+}
+
 impl Desk {
-    /// Hands in a job for a worker. It is given back when too many wait already.
-    pub(crate) fn hand_in(&self, job: Job, worker: usize) -> Result<(), Job> {
-        self.0
-            .try_send((job, worker))
-            .map_err(|refused| refused.into_inner().0)
+    /// Hands in a job for a worker.
+    pub(crate) fn hand_in(&self, job: Box<Job>, worker: usize) -> Handed {
+        match self.0.try_send((job, worker)) {
+            Ok(()) => Handed::In,
+            Err(_) => Handed::Back,
+        }
     }
 }

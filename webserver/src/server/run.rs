@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::exit::describe;
+use common::log::Logger;
 use common::shutdown::Signal;
 use common::streams;
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
@@ -54,6 +55,7 @@ pub struct Server {
     ends: Receiver<io::Result<()>>,
     pool: Pool,
     log: Option<Arc<AccessLog>>,
+    logger: Logger,
 }
 
 /// How a server ended.
@@ -74,7 +76,7 @@ impl Server {
     ///
     /// # Errors
     /// If something of it cannot be had.
-    pub fn start(config: Config, clock: Clock) -> Result<Self, ConfigError> {
+    pub fn start(config: Config, clock: Clock, logger: Logger) -> Result<Self, ConfigError> {
         let sites = open_sites(&config)?;
         let tls = config.tls.as_ref().map(tls::load).transpose()?;
         let count = config.workers.get();
@@ -105,6 +107,7 @@ impl Server {
                 tls: tls.clone(),
                 connections,
                 clock,
+                logger,
                 log: log.clone(),
                 counters: Arc::clone(&counters),
             };
@@ -125,6 +128,7 @@ impl Server {
             ends,
             pool,
             log,
+            logger,
         })
     }
 
@@ -150,6 +154,7 @@ impl Server {
                     Ok(Signal::Hangup) => self.renew(),
                     Ok(Signal::Interrupt | Signal::Terminate) if ended.is_none() => {
                         ended = Some(Ended::InOrder);
+                        self.logger.info("server", "stopping", &[]);
                         self.post(|| Message::Stop);
                     }
                     Ok(Signal::Interrupt | Signal::Terminate) | Err(_) => {
@@ -181,6 +186,7 @@ impl Server {
 
     /// Opens the log anew and reads the certificate again; what cannot be had is told, and the old one stays.
     fn renew(&self) {
+        self.logger.info("server", "log and certificate anew", &[]);
         if let Some(log) = &self.log {
             log.reopen();
         }
@@ -212,6 +218,7 @@ struct Share {
     tls: Option<Arc<ServerConfig>>,
     connections: usize,
     clock: Clock,
+    logger: Logger,
     log: Option<Arc<AccessLog>>,
     counters: Arc<[Arc<Counters>]>,
 }
@@ -232,6 +239,7 @@ impl Share {
             office: Office::new(Arc::clone(&self.counters), self.log),
             now: Moment::default(),
             clock: self.clock,
+            logger: self.logger,
             stopping: false,
             limits,
         };

@@ -41,15 +41,15 @@ pub(crate) fn load(config: &TlsConfig) -> Result<Arc<ServerConfig>, ConfigError>
 }
 
 fn wrong(path: &Path, error: pem::Error) -> ConfigError {
-    match error {
-        pem::Error::Io(source) => ConfigError::TlsFile {
-            path: path.to_owned(),
-            source,
-        },
-        pem::Error::NoItemsFound => unusable(path, "holds nothing of the kind in PEM form"),
-        other => ConfigError::TlsFile {
-            path: path.to_owned(),
-            source: io::Error::new(io::ErrorKind::InvalidData, other),
+    if matches!(error, pem::Error::NoItemsFound) {
+        return unusable(path, "holds nothing of the kind in PEM form");
+    }
+    ConfigError::TlsFile {
+        path: path.to_owned(),
+        source: if let pem::Error::Io(source) = error {
+            source
+        } else {
+            io::Error::new(io::ErrorKind::InvalidData, error)
         },
     }
 }

@@ -28,7 +28,7 @@ use crate::respond::job::Job;
 use crate::server::kit::Kit;
 use crate::server::listen::{Door, Visitors};
 use crate::server::peer::{Peer, Turn};
-use crate::server::pool::{Desk, Inbox, Message};
+use crate::server::pool::{Desk, Handed, Inbox, Message};
 use crate::server::slab::{Slab, Token};
 use crate::server::stream::{self, Stream};
 use crate::server::timers::{Timers, Wait};
@@ -160,7 +160,9 @@ impl Worker {
                         return Round::Last;
                     }
                 }
-                data if data >= FIRST_DOOR => self.accept((data - FIRST_DOOR) as usize),
+                data if data >= FIRST_DOOR => {
+                    self.accept(usize::try_from(data - FIRST_DOOR).unwrap_or(usize::MAX))
+                }
                 data => {
                     let token = Token::from_bits(data);
                     if let Some(peer) = self.peers.get_mut(token) {
@@ -384,7 +386,7 @@ impl Worker {
         }
     }
 
-    fn hand_in(&mut self, token: Token, job: Job) {
+    fn hand_in(&mut self, token: Token, job: Box<Job>) {
         if let Some(waiting) = self.jobs.get_mut(&job.key) {
             if !waiting.contains(&token) {
                 waiting.push(token);
@@ -393,10 +395,10 @@ impl Worker {
         }
         let key = job.key.clone();
         match self.parts.desk.hand_in(job, self.parts.number) {
-            Ok(()) => {
+            Handed::In => {
                 self.jobs.insert(key, vec![token]);
             }
-            Err(_) => {
+            Handed::Back => {
                 if let Some(peer) = self.peers.get_mut(token) {
                     let turn = peer.put_off(&mut self.parts.kit);
                     self.after(token, turn);
