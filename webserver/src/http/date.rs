@@ -179,7 +179,7 @@ fn century(two_digits: u32, now: HttpDate) -> u32 {
     let this_year =
         DateTime::from_timestamp(now.0, 0).map_or(1970, |now| now.year().unsigned_abs());
     let last = this_year + 50;
-    last - (last + 100 - two_digits) % 100
+    last.saturating_sub((last + 100 - two_digits) % 100)
 }
 
 /// The day, if it is in the calendar and that day of the week, and so many seconds.
