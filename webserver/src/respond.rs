@@ -20,7 +20,7 @@ mod page;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::files::shelf::{Moment, Resource};
+use crate::files::shelf::{Lookups, Moment, Resource};
 use crate::files::site::Site;
 use crate::http::date::HttpDate;
 use crate::http::fault::Fault;
@@ -86,6 +86,12 @@ impl Responder {
     /// Tells the time of the replies that follow.
     pub fn tick(&mut self, now: Moment) {
         self.date.refresh(HttpDate::from_nanos(now.wall_nanos));
+    }
+
+    /// How often paths were looked up until now.
+    #[must_use]
+    pub fn lookups(&self) -> Lookups {
+        self.hosts.lookups()
     }
 
     /// Answers a request.

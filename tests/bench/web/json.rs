@@ -85,8 +85,8 @@ fn run(run: &Run) -> Value {
         "cpu_us_per_request": run.cpu_us(),
         "requests_per_sec": run.rate(),
         "switches_per_request": run.switches(),
-        "p50_us": run.p50.as_secs_f64() * 1e6,
-        "p99_us": run.p99.as_secs_f64() * 1e6,
+        "p50_ms": run.p50_ms(),
+        "p99_ms": run.p99_ms(),
         "other_processors": run.others,
         "stolen_processors": run.stolen,
     })

@@ -24,8 +24,8 @@ pub(crate) struct Run {
     pub(crate) cpu: Duration,
     /// The server's context switches.
     pub(crate) switches: f64,
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
+    p50: Duration,
+    p99: Duration,
     /// Processors kept busy by neither the server nor the load.
     pub(crate) others: f64,
     /// Processors taken by the host.
@@ -41,6 +41,20 @@ impl Run {
     /// Requests a second.
     pub(crate) fn rate(&self) -> f64 {
         self.requests / self.wall.as_secs_f64()
+    }
+
+    /// Median latency, in milliseconds.
+    pub(crate) fn p50_ms(&self) -> f64 {
+        self.p50.as_secs_f64() * 1e3
+    }
+
+    /// The latency that one in a hundred exceeds, in milliseconds; not a number where wrk cannot tell: it estimates what
+    /// it has not seen, and loses count when a server leaves connections without an answer for long.
+    pub(crate) fn p99_ms(&self) -> f64 {
+        if self.p99 < self.p50 {
+            return f64::NAN;
+        }
+        self.p99.as_secs_f64() * 1e3
     }
 
     /// Context switches for a request.

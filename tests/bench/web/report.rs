@@ -107,8 +107,8 @@ fn load_table(row: &Row, standings: &[race::Standing], f: &mut Formatter<'_>) ->
             f,
             " {:>7.1} | {rate:>8} | {:>7.3} | {:>7.1} | {:>8.2} | {calls:>5} | {:>7.1} |",
             middle(Run::rate) / 1e3,
-            middle(|run| run.p50.as_secs_f64() * 1e3),
-            middle(|run| run.p99.as_secs_f64() * 1e3),
+            middle(Run::p50_ms),
+            middle(Run::p99_ms),
             middle(Run::switches),
             mib(standing.memory),
         )?;
@@ -217,5 +217,5 @@ pub(crate) fn mib(bytes: u64) -> f64 {
 
 /// The median latency.
 pub(crate) fn micros(run: &Run) -> f64 {
-    run.p50.as_secs_f64() * 1e6
+    run.p50_ms() * 1e3
 }

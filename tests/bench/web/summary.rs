@@ -9,7 +9,7 @@ use crate::idle::{self, Round};
 use crate::load::Run;
 use crate::race;
 use crate::report::{RowResult, Standings, cpu_ratio, mib, micros};
-use crate::servers::{Contestants, Server};
+use crate::servers::{Contestants, Log, Server};
 
 /// What a column shows.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ pub(crate) fn summary(results: &[RowResult], contestants: &Contestants) -> Strin
     for (server, version) in contestants.versions() {
         columns.push(Column::One(server));
         heads.push(format!("{} {version}", server.name()));
-        if server == Server::Nginx {
+        if server == Server::Nginx && contestants.who(Log::Off).any(Server::is_variant) {
             columns.push(Column::BestSetting);
             heads.push(String::from("its best setting"));
         }

@@ -54,6 +54,16 @@ pub struct Shelf {
     known: Cache<Known>,
     missing: HashMap<Box<[u8]>, u64, RandomState>,
     pages: Cache<(Arc<[u8]>, u64)>,
+    lookups: Lookups,
+}
+
+/// How often paths were looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// What was remembered was given out.
+    pub remembered: u64,
+    /// The disk was looked at.
+    pub looked: u64,
 }
 
 #[derive(Debug)]
@@ -87,6 +97,7 @@ impl Shelf {
             known: Cache::new(bound),
             missing: HashMap::default(),
             pages: Cache::new(bound),
+            lookups: Lookups::default(),
         }
     }
 
@@ -104,8 +115,10 @@ impl Shelf {
         let fresh_ms = self.fresh_ms;
         if let Some(known) = self.known.get(path) {
             if is_fresh(known.checked, fresh_ms, now) {
+                self.lookups.remembered += 1;
                 return Ok(known.resource.clone());
             }
+            self.lookups.looked += 1;
             if known.is_unchanged(path, &self.site)? {
                 known.checked = now.ms;
                 return Ok(known.resource.clone());
@@ -114,9 +127,18 @@ impl Shelf {
         } else if let Some(checked) = self.missing.get(path)
             && is_fresh(*checked, fresh_ms, now)
         {
+            self.lookups.remembered += 1;
             return Ok(Resource::Missing);
+        } else {
+            self.lookups.looked += 1;
         }
         self.look(path, now)
+    }
+
+    /// How often paths were looked up until now.
+    #[must_use]
+    pub const fn lookups(&self) -> Lookups {
+        self.lookups
     }
 
     /// A page that was made for a request such as this.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::files::shelf::Shelf;
+use crate::files::shelf::{Lookups, Shelf};
 use crate::files::site::Site;
 
 /// The sites, as one worker knows them. The first is for every host that has none of its own.
@@ -39,6 +39,17 @@ impl Hosts {
             .iter()
             .find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
         found.map_or(0, |(_, number)| *number)
+    }
+
+    /// How often paths were looked up on all of them.
+    pub(super) fn lookups(&self) -> Lookups {
+        self.shelves
+            .iter()
+            .map(Shelf::lookups)
+            .fold(Lookups::default(), |sum, of_one| Lookups {
+                remembered: sum.remembered + of_one.remembered,
+                looked: sum.looked + of_one.looked,
+            })
     }
 
     /// The site with this number.

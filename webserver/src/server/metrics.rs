@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::files::shelf::Lookups;
 use crate::http::status::Status;
 
 /// What one worker counts. Aligned so that it shares no cache line, nor the one fetched with it, with what others
@@ -26,15 +27,6 @@ pub struct Counters {
 
 /// The classes of status codes that are ever sent: 2xx to 5xx.
 const CLASSES: usize = 4;
-
-/// Whether what was asked for was in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookup {
-    /// It was there.
-    Hit,
-    /// It had to be looked for on disk.
-    Miss,
-}
 
 impl Counters {
     /// A connection was accepted.
@@ -68,12 +60,10 @@ impl Counters {
         self.sent.add(len);
     }
 
-    /// A path was looked up.
-    pub fn looked_up(&self, lookup: Lookup) {
-        match lookup {
-            Lookup::Hit => self.kept.add(1),
-            Lookup::Miss => self.opened.add(1),
-        }
+    /// So often paths were looked up, since the beginning.
+    pub fn looked_up(&self, lookups: Lookups) {
+        self.kept.set(lookups.remembered);
+        self.opened.set(lookups.looked);
     }
 }
 
@@ -84,8 +74,11 @@ struct Count(AtomicU64);
 impl Count {
     /// Not one atomic step, which would cost many times as much: nobody else adds.
     fn add(&self, number: u64) {
-        let sum = self.get().wrapping_add(number);
-        self.0.store(sum, Ordering::Relaxed);
+        self.set(self.get().wrapping_add(number));
+    }
+
+    fn set(&self, number: u64) {
+        self.0.store(number, Ordering::Relaxed);
     }
 
     fn get(&self) -> u64 {
@@ -255,12 +248,18 @@ mod tests {
             counters.replied(Status::NotModified);
             counters.replied(Status::NotFound);
             counters.sent(1_000);
-            counters.looked_up(Lookup::Hit);
+            counters.looked_up(Lookups {
+                remembered: 1,
+                looked: 0,
+            });
         }
         workers[0].full();
         workers[1].timed_out();
         workers[1].replied(Status::InternalError);
-        workers[1].looked_up(Lookup::Miss);
+        workers[1].looked_up(Lookups {
+            remembered: 1,
+            looked: 1,
+        });
         let page = Totals::of(&workers, 7).exposition();
         let rows = [
             ("workers", 2),

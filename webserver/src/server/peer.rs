@@ -97,16 +97,23 @@ struct Told {
 /// What a connection does after its turn.
 #[derive(Debug)]
 pub(crate) enum Turn {
-    /// It waits for this.
-    Wait(Wait),
-    /// It waits for this anew: the last such wait was for something else of the kind.
-    WaitAnew(Wait),
+    /// It waits.
+    Wait(Due),
     /// It wants another turn, after the others.
-    Again,
+    Again(Due),
     /// It waits for this to be done, or for what does the same for another.
     Job(Box<Job>),
     /// It is over.
     End,
+}
+
+/// Until when something must have happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Until this wait is over, which may have begun at an earlier turn.
+    Still(Wait),
+    /// Until this wait is over, which begins now.
+    Anew(Wait),
 }
 
 /// How the requests received so far were dealt with.
@@ -185,11 +192,8 @@ impl Peer {
             Err(error) => {
                 if kit.logger.is_enabled(Level::Debug) {
                     let why = describe(&error);
-                    kit.logger.debug(
-                        "peer",
-                        "connection broken",
-                        &[("error", (&why).into())],
-                    );
+                    kit.logger
+                        .debug("peer", "connection broken", &[("error", (&why).into())]);
                 }
                 kit.outgoing.clear();
                 self.give_up(kit);
@@ -212,8 +216,8 @@ impl Peer {
     fn last_word(&mut self, kit: &mut Kit) -> Turn {
         let sent = self.send(kit, None).and_then(|progress| match progress {
             Progress::Done => self.end(End::Linger, kit),
-            Progress::Blocked => Ok(Turn::Wait(Wait::Write)),
-            Progress::Yield => Ok(Turn::Again),
+            Progress::Blocked => Ok(Turn::Wait(Due::Still(Wait::Write))),
+            Progress::Yield => Ok(Turn::Again(Due::Still(Wait::Write))),
         });
         sent.unwrap_or_else(|_| {
             kit.outgoing.clear();
@@ -255,8 +259,8 @@ impl Peer {
         kit.metrics.sent(before - sending.outgoing.remaining());
         match progress? {
             Progress::Done => {}
-            Progress::Yield => return Ok(Some(Turn::Again)),
-            Progress::Blocked => return Ok(Some(Turn::Wait(Wait::Write))),
+            Progress::Yield => return Ok(Some(Turn::Again(Due::Still(Wait::Write)))),
+            Progress::Blocked => return Ok(Some(Turn::Wait(Due::Still(Wait::Write)))),
         }
         if let Some(told) = self.sending.take().and_then(|sending| sending.told) {
             self.log_told(kit, &told);
@@ -286,8 +290,8 @@ impl Peer {
         }
         let replied = !kit.outgoing.is_empty();
         match self.send(kit, told)? {
-            Progress::Yield => Ok(Turn::Again),
-            Progress::Blocked => Ok(Turn::Wait(Wait::Write)),
+            Progress::Yield => Ok(Turn::Again(Due::Anew(Wait::Write))),
+            Progress::Blocked => Ok(Turn::Wait(Due::Anew(Wait::Write))),
             Progress::Done => match read {
                 Read::Last(end) => self.end(end, kit),
                 Read::Job(job) => {
@@ -295,9 +299,8 @@ impl Peer {
                     self.waited_since = self.waited_since.or_else(|| NonZeroU64::new(now));
                     Ok(Turn::Job(job))
                 }
-                Read::More => Ok(Turn::Again),
-                Read::All if self.readable => Ok(Turn::Again),
-                Read::All => Ok(self.wait(replied)),
+                Read::All if !self.readable => Ok(Turn::Wait(self.due(replied))),
+                Read::All | Read::More => Ok(Turn::Again(self.due(replied))),
             },
         }
     }
@@ -444,17 +447,17 @@ impl Peer {
         progress
     }
 
-    /// What an open connection waits for.
-    fn wait(&self, anew: bool) -> Turn {
+    /// What an open connection waits for, in a turn in which it has replied or not.
+    fn due(&self, replied: bool) -> Due {
         let wait = match self.conn.waits_for() {
             Waits::NextRequest if self.served => Wait::Idle,
             Waits::NextRequest | Waits::Head => Wait::Head,
             Waits::Body => Wait::Body,
         };
-        if anew {
-            Turn::WaitAnew(wait)
+        if replied {
+            Due::Anew(wait)
         } else {
-            Turn::Wait(wait)
+            Due::Still(wait)
         }
     }
 
@@ -479,8 +482,8 @@ impl Peer {
         self.readable = true;
         match self.receive(kit, 0)? {
             (_, true) => Ok(Turn::End),
-            (0, false) => Ok(Turn::Wait(Wait::Linger)),
-            _ => Ok(Turn::Again),
+            (0, false) => Ok(Turn::Wait(Due::Still(Wait::Linger))),
+            _ => Ok(Turn::Again(Due::Still(Wait::Linger))),
         }
     }
 

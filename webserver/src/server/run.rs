@@ -1,7 +1,7 @@
 //! A whole server, from what it is told to its end: opens everything, starts the threads, and passes on signals.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, IsTerminal, stderr};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ pub struct Server {
     pool: Pool,
     log: Option<Arc<AccessLog>>,
     logger: Logger,
+    /// Whether it was started at a terminal.
+    has_terminal: bool,
 }
 
 /// How a server ended.
@@ -129,6 +131,7 @@ impl Server {
             pool,
             log,
             logger,
+            has_terminal: stderr().is_terminal(),
         })
     }
 
@@ -151,13 +154,14 @@ impl Server {
         while running > 0 {
             select! {
                 recv(signals) -> signal => match signal {
-                    Ok(Signal::Hangup) => self.renew(),
-                    Ok(Signal::Interrupt | Signal::Terminate) if ended.is_none() => {
+                    // Whoever started it at a terminal that is gone cannot stop it there any more.
+                    Ok(Signal::Hangup) if !self.has_terminal || stderr().is_terminal() => self.renew(),
+                    Ok(_) if ended.is_none() => {
                         ended = Some(Ended::InOrder);
                         self.logger.info("server", "stopping", &[]);
                         self.post(|| Message::Stop);
                     }
-                    Ok(Signal::Interrupt | Signal::Terminate) | Err(_) => {
+                    Ok(_) | Err(_) => {
                         ended = Some(Ended::Cut);
                         self.post(|| Message::Cut);
                     }

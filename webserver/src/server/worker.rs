@@ -27,7 +27,7 @@ use crate::files::shelf::Moment;
 use crate::respond::job::Job;
 use crate::server::kit::Kit;
 use crate::server::listen::{Door, Visitors};
-use crate::server::peer::{Peer, Turn};
+use crate::server::peer::{Due, Peer, Turn};
 use crate::server::pool::{Desk, Handed, Inbox, Message};
 use crate::server::slab::{Slab, Token};
 use crate::server::stream::{self, Stream};
@@ -93,6 +93,15 @@ enum Accepting {
     Full,
     /// Not before this time.
     Until(u64),
+}
+
+/// Who is left at a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AtDoor {
+    /// Nobody, or nobody who may come in now.
+    Nobody,
+    /// Others, perhaps.
+    Others,
 }
 
 /// Whether the loop goes on.
@@ -161,7 +170,7 @@ impl Worker {
                     }
                 }
                 data if data >= FIRST_DOOR => {
-                    self.accept(usize::try_from(data - FIRST_DOOR).unwrap_or(usize::MAX))
+                    self.accept(usize::try_from(data - FIRST_DOOR).unwrap_or(usize::MAX));
                 }
                 data => {
                     let token = Token::from_bits(data);
@@ -179,6 +188,8 @@ impl Worker {
             }
         }
         self.expire();
+        let kit = &mut self.parts.kit;
+        kit.metrics.looked_up(kit.responder.lookups());
         self.parts.kit.log.turn_ended(self.parts.kit.now.ms);
         self.accept_again();
         match self.cut_at {
@@ -207,7 +218,7 @@ impl Worker {
             self.cut_at,
         ];
         let next = due.into_iter().flatten().min()?;
-        let now = self.since_began();
+        let now = self.parts.kit.now.ms;
         Timespec::try_from(std::time::Duration::from_millis(next.saturating_sub(now))).ok()
     }
 
@@ -245,21 +256,12 @@ impl Worker {
 
     fn after(&mut self, token: Token, turn: Turn) {
         match turn {
-            Turn::Wait(wait) => {
-                if self.parts.timers.waits_for(token.index) != Some(wait) {
-                    self.parts
-                        .timers
-                        .set(token.index, wait, self.parts.kit.now.ms);
-                }
+            Turn::Wait(due) => {
+                self.set_deadline(token, due);
                 self.watch(token);
             }
-            Turn::WaitAnew(wait) => {
-                self.parts
-                    .timers
-                    .set(token.index, wait, self.parts.kit.now.ms);
-                self.watch(token);
-            }
-            Turn::Again => {
+            Turn::Again(due) => {
+                self.set_deadline(token, due);
                 self.ready.push_back(token);
                 self.watch(token);
             }
@@ -269,6 +271,16 @@ impl Worker {
                 self.hand_in(token, job);
             }
             Turn::End => self.end(token),
+        }
+    }
+
+    fn set_deadline(&mut self, token: Token, due: Due) {
+        let timers = &mut self.parts.timers;
+        match due {
+            Due::Still(wait) if timers.waits_for(token.index) == Some(wait) => {}
+            Due::Still(wait) | Due::Anew(wait) => {
+                timers.set(token.index, wait, self.parts.kit.now.ms)
+            }
         }
     }
 
@@ -304,34 +316,35 @@ impl Worker {
     }
 
     /// Accepts whoever is at a door.
-    fn accept(&mut self, number: usize) {
+    fn accept(&mut self, number: usize) -> AtDoor {
         for _ in 0..ACCEPTED {
             if self.accepting != Accepting::Yes {
-                return;
+                return AtDoor::Nobody;
             }
             if self.peers.len() >= self.parts.connections {
                 self.parts.kit.metrics.full();
                 self.pause(Accepting::Full);
-                return;
+                return AtDoor::Nobody;
             }
             let Some(door) = self.parts.doors.get(number) else {
-                return;
+                return AtDoor::Nobody;
             };
             match accept_one(door, self.parts.kit.log.is_on()) {
                 Ok((fd, client)) => {
                     let visitors = door.visitors;
                     self.welcome(fd, client, visitors);
                 }
-                Err(Errno::AGAIN) => return,
+                Err(Errno::AGAIN) => return AtDoor::Nobody,
                 // The client went away again while it waited (accept(2)).
                 Err(Errno::CONNABORTED | Errno::INTR | Errno::PROTO) => {}
                 Err(_) => {
                     self.turn_away(number);
                     self.pause(Accepting::Until(self.parts.kit.now.ms + PAUSE_MS));
-                    return;
+                    return AtDoor::Nobody;
                 }
             }
         }
+        AtDoor::Others
     }
 
     fn welcome(&mut self, fd: OwnedFd, client: Option<IpAddr>, visitors: Visitors) {
@@ -432,7 +445,7 @@ impl Worker {
         let drain = u64::try_from(kit.limits.drain.as_millis()).unwrap_or(u64::MAX);
         self.cut_at = Some(kit.now.ms.saturating_add(drain));
         for number in 0..self.parts.doors.len() {
-            self.accept(number);
+            while self.accept(number) == AtDoor::Others {}
         }
         self.pause(Accepting::Full);
         self.parts.doors.clear();
@@ -464,7 +477,7 @@ impl Worker {
                     peer.time_out(kit)
                 }
                 Wait::Write if peer.keeps_up(kit.limits.least_taken()) => {
-                    Turn::WaitAnew(Wait::Write)
+                    Turn::Wait(Due::Anew(Wait::Write))
                 }
                 Wait::Write => {
                     kit.metrics.timed_out();
