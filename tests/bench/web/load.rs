@@ -48,8 +48,8 @@ impl Run {
         self.p50.as_secs_f64() * 1e3
     }
 
-    /// The latency that one in a hundred exceeds, in milliseconds; not a number where wrk cannot tell: it estimates what
-    /// it has not seen, and loses count when a server leaves connections without an answer for long.
+    /// The latency that one in a hundred exceeds, in milliseconds; not a number where wrk cannot tell: it estimates
+    /// what it has not seen, and loses count when a server leaves connections without an answer for long.
     pub(crate) fn p99_ms(&self) -> f64 {
         if self.p99 < self.p50 {
             return f64::NAN;

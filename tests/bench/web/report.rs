@@ -76,7 +76,7 @@ fn load_table(row: &Row, standings: &[race::Standing], f: &mut Formatter<'_>) ->
     )?;
     writeln!(
         f,
-        "| {:<18} | CPU µs/request | to nginx |  min–max  | 1,000/s | to nginx |  p50 ms \
+        "| {:<19} | CPU µs/request | to nginx |  min–max  | 1,000/s | to nginx |  p50 ms \
          |  p99 ms | switches | calls | PSS MiB |",
         "server"
     )?;
@@ -91,7 +91,7 @@ fn load_table(row: &Row, standings: &[race::Standing], f: &mut Formatter<'_>) ->
             .map_or_else(|| String::from("–"), |calls| format!("{calls:.2}"));
         write!(
             f,
-            "| {:<18} | {:>14.2} |",
+            "| {:<19} | {:>14.2} |",
             standing.server.name(),
             middle(Run::cpu_us)
         )?;
@@ -184,7 +184,7 @@ fn idle_table(row: &Row, standings: &[idle::Standing], f: &mut Formatter<'_>) ->
     )?;
     writeln!(
         f,
-        "| {:<18} | bytes for each | PSS MiB before | during | active p50 µs before | during \
+        "| {:<19} | bytes for each | PSS MiB before | during | active p50 µs before | during \
          | CPU µs/request before | during |",
         "server"
     )?;
@@ -196,7 +196,7 @@ fn idle_table(row: &Row, standings: &[idle::Standing], f: &mut Formatter<'_>) ->
         let middle = |what: fn(&Round) -> f64| Spread::of(standing.rounds.iter().map(what)).median;
         writeln!(
             f,
-            "| {:<18} | {:>14.0} | {:>14.1} | {:>6.1} | {:>20.0} | {:>6.0} | {:>21.2} | {:>6.2} |",
+            "| {:<19} | {:>14.0} | {:>14.1} | {:>6.1} | {:>20.0} | {:>6.0} | {:>21.2} | {:>6.2} |",
             standing.server.name(),
             middle(Round::connection_len),
             middle(|round| mib(round.memory_before)),

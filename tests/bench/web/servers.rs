@@ -59,9 +59,9 @@ impl Server {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
-            Self::NginxReading => "nginx, no sendfile",
-            Self::NginxUncorked => "nginx, no nopush",
-            Self::NginxBuffered => "nginx, log buffer",
+            Self::NginxReading => "nginx (no sendfile)",
+            Self::NginxUncorked => "nginx (no nopush)",
+            Self::NginxBuffered => "nginx (log buffer)",
             Self::Webserver => "webserver",
             Self::H2o => "h2o",
             Self::Lighttpd => "lighttpd",
