@@ -82,10 +82,6 @@ pub struct About<'a> {
     pub now_nanos: i128,
 }
 
-/// How long ago a file must have been changed for that time to tell of all later changes. Clocks of file systems tick
-/// every few milliseconds, or every two seconds on FAT.
-const RACY_NANOS: i128 = 2_000_000_000;
-
 impl Entry {
     /// Reads a file that was found, or keeps it open if it is large. `beside` are its compressed forms.
     ///
@@ -128,7 +124,7 @@ impl Entry {
             coded: RefCell::new(coded),
             refused: Cell::default(),
             varies: about.varies,
-            is_racy: about.now_nanos - facts.changed_ns < RACY_NANOS,
+            is_racy: facts.is_racy_at(about.now_nanos),
         })
     }
 

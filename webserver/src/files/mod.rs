@@ -12,6 +12,7 @@
 pub mod cache;
 pub mod compress;
 pub mod entry;
+mod folders;
 pub mod listing;
 pub mod mime;
 pub mod root;

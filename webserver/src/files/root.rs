@@ -14,6 +14,7 @@
 
 mod facts;
 mod folder;
+mod held;
 #[cfg(target_os = "linux")]
 mod kernel;
 mod walk;
@@ -29,6 +30,7 @@ use rustix::io::Errno;
 
 pub use facts::{Facts, Kind};
 pub use folder::{FOLDER_ENTRIES_MAX, Folder, FolderEntry};
+pub use held::HeldFolder;
 use walk::Ground;
 
 /// Whether symbolic links may lead out of the root.

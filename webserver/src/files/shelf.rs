@@ -14,6 +14,7 @@ use foldhash::fast::RandomState;
 
 use crate::files::cache::{Cache, Weight};
 use crate::files::entry::{About, Entry};
+use crate::files::folders::{Folders, split};
 use crate::files::mime;
 use crate::files::root::{Facts, Found, Kind, OpenFile};
 use crate::files::sidecar;
@@ -53,6 +54,7 @@ pub struct Shelf {
     fresh_ms: u64,
     known: Cache<Known>,
     missing: HashMap<Box<[u8]>, u64, RandomState>,
+    folders: Folders,
     pages: Cache<(Arc<[u8]>, u64)>,
     lookups: Lookups,
 }
@@ -75,6 +77,9 @@ struct Known {
     file: Option<Box<[u8]>>,
     /// The compressed forms that lie beside the file.
     beside: Vec<(Coding, Facts)>,
+    /// The file's folder when it was last seen what lies beside the file, if the folder's facts tell of every change
+    /// since.
+    folder: Option<Facts>,
 }
 
 /// Paths known to lead nowhere, at most; then all are forgotten. They are looked at again after a moment anyhow.
@@ -96,6 +101,7 @@ impl Shelf {
             site,
             known: Cache::new(bound),
             missing: HashMap::default(),
+            folders: Folders::default(),
             pages: Cache::new(bound),
             lookups: Lookups::default(),
         }
@@ -119,8 +125,10 @@ impl Shelf {
                 return Ok(known.resource.clone());
             }
             self.lookups.looked += 1;
-            if known.is_unchanged(path, &self.site)? {
-                known.checked = now.ms;
+            if let Some(checked) =
+                known.checked_again(path, &self.site, &mut self.folders, fresh_ms, now)?
+            {
+                known.checked = checked;
                 return Ok(known.resource.clone());
             }
             self.known.remove(path);
@@ -186,6 +194,7 @@ impl Shelf {
             resource: Resource::File(Rc::clone(entry)),
             checked: known.checked,
             file: known.file.take(),
+            folder: known.folder,
             beside: std::mem::take(&mut known.beside),
         };
         // Anew, since it weighs more now.
@@ -235,6 +244,7 @@ impl Shelf {
             checked: now.ms,
             file,
             beside,
+            folder: None,
         };
         self.known.insert(path, known, weight);
         Ok(resource)
@@ -265,15 +275,40 @@ impl Shelf {
 }
 
 impl Known {
-    /// Whether it is still as it was.
-    fn is_unchanged(&self, path: &[u8], site: &Site) -> io::Result<bool> {
+    /// Looks whether it is still as it was. If so, tells since when that is known.
+    fn checked_again(
+        &mut self,
+        path: &[u8],
+        site: &Site,
+        folders: &mut Folders,
+        fresh_ms: u64,
+        now: Moment,
+    ) -> io::Result<Option<u64>> {
         let Resource::File(entry) = &self.resource else {
-            return Ok(false);
+            return Ok(None);
         };
+        if entry.is_racy {
+            return Ok(None);
+        }
         let path = self.file.as_deref().unwrap_or(path);
-        Ok(!entry.is_racy
-            && site.root.facts(path)? == Some((Kind::File, entry.facts))
-            && sidecar::look(&site.root, path, &entry.facts)? == self.beside)
+        let (folder, name) = split(path);
+        let held = folders.hold(&site.root, folder, fresh_ms, now.ms);
+        if let Some(held) = held
+            && self.folder == Some(held.folder.facts())
+            && self.beside.is_empty()
+            && held.folder.file(name) == Some(entry.facts)
+        {
+            return Ok(Some(held.checked));
+        }
+        let is_same = site.root.facts(path)? == Some((Kind::File, entry.facts))
+            && sidecar::look(&site.root, path, &entry.facts)? == self.beside;
+        if !is_same {
+            return Ok(None);
+        }
+        self.folder = held
+            .map(|held| held.folder.facts())
+            .filter(|folder| !folder.is_racy_at(now.wall_nanos));
+        Ok(Some(now.ms))
     }
 }
 

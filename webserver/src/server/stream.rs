@@ -17,15 +17,6 @@ const TLS_BUFFER_LEN: usize = 64 * 1024;
 /// Bytes of a file that are read to be encrypted at a time: the longest TLS record (RFC 8446 §5.1).
 const RECORD_LEN: usize = 16 * 1024;
 
-/// Whether more is about to be sent, so that what is sent now may wait to share a packet with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum More {
-    /// It is.
-    Follows,
-    /// It is not.
-    Nothing,
-}
-
 /// What came of an attempt to receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Received {
@@ -69,12 +60,9 @@ impl Stream {
     }
 
     /// Sends the stretches as one.
-    pub(crate) fn send(&mut self, stretches: &[IoSlice<'_>], more: More) -> io::Result<usize> {
+    pub(crate) fn send(&mut self, stretches: &[IoSlice<'_>]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else {
-            let flags = match more {
-                More::Follows => SendFlags::NOSIGNAL | SendFlags::MORE,
-                More::Nothing => SendFlags::NOSIGNAL,
-            };
+            let flags = SendFlags::NOSIGNAL;
             return Ok(match stretches {
                 [one] => send(&self.fd, one, flags)?,
                 several => sendmsg(
@@ -128,7 +116,7 @@ impl Stream {
         if read == 0 {
             return Ok(0);
         }
-        let sent = self.send(&[IoSlice::new(&record[..read])], More::Nothing)?;
+        let sent = self.send(&[IoSlice::new(&record[..read])])?;
         *offset += sent as u64;
         Ok(sent)
     }

@@ -1,16 +1,21 @@
 //! Sends replies: as many bytes in one call as can be, and never more at a turn than is fair to the others.
 //!
 //! Small replies have been gathered in one buffer and leave together. Contents in memory leave in the same call as
-//! the heads before them, contents of large files by `sendfile` right behind their head. A file that ends before its
+//! the heads before them, contents of large files by `sendfile` right behind their head. The head of those is not held back
+//! for them (`MSG_MORE`): that would save a packet, and cost two thirds more time. A file that ends before its
 //! promised length ends the connection: the client must not take what follows for the missing bytes.
 
 use std::io::{self, IoSlice};
 
 use crate::reply::{Output, Piece};
-use crate::server::stream::{More, Stream};
+use crate::server::stream::Stream;
 
-/// Bytes of a file handed to the kernel in one call. Larger slices were not faster.
-const SLICE_LEN: u64 = 2 * 1024 * 1024;
+/// Bytes handed to the kernel in one call: as much as the largest segment takes. What is more than that is held back
+/// until all of it has been copied: 100 KB in one call took half as much time again, 32 KB a call a fifth more.
+const SEND_LEN: usize = 64 * 1024;
+
+/// Bytes of a file handed to the kernel in one call. Twice as many were not faster, a sixteenth slower by a third.
+const SLICE_LEN: u64 = 1024 * 1024;
 
 /// Bytes that one connection may send before it is the others' turn.
 const TURN_LEN: u64 = 4 * 1024 * 1024;
@@ -110,24 +115,23 @@ impl Outgoing {
             return Ok(());
         }
         let mut gathered = [IoSlice::new(&[]); GATHERED];
-        gathered[0] = IoSlice::new(head);
-        let mut count = 1;
-        let mut more = More::Nothing;
-        for piece in &self.output.pieces {
-            if count == GATHERED {
+        let mut count = 0;
+        let mut room = SEND_LEN;
+        let pieces = self.output.pieces.iter().map_while(|piece| match piece {
+            Piece::Bytes(bytes) => Some(&bytes[..]),
+            Piece::Memory { bytes, range } => Some(&bytes[range.clone()]),
+            Piece::File { .. } => None,
+        });
+        for stretch in std::iter::once(head).chain(pieces).take(GATHERED) {
+            let part = &stretch[..stretch.len().min(room)];
+            gathered[count] = IoSlice::new(part);
+            count += 1;
+            room -= part.len();
+            if room == 0 {
                 break;
             }
-            gathered[count] = IoSlice::new(match piece {
-                Piece::Bytes(bytes) => bytes,
-                Piece::Memory { bytes, range } => &bytes[range.clone()],
-                Piece::File { .. } => {
-                    more = More::Follows;
-                    break;
-                }
-            });
-            count += 1;
         }
-        let sent = stream.send(&gathered[..count], more)?;
+        let sent = stream.send(&gathered[..count])?;
         self.consume(sent);
         Ok(())
     }

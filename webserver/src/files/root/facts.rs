@@ -47,7 +47,18 @@ pub struct Facts {
     pub changed_ns: i128,
 }
 
+/// How long ago something must have been changed for that time to tell of all later changes. Clocks of file systems tick
+/// every few milliseconds, or every two seconds on FAT.
+const RACY_NANOS: i128 = 2_000_000_000;
+
 impl Facts {
+    /// Whether the last change was so shortly before `now`, in nanoseconds since 1970, that another within the same tick
+    /// of the file system's clock would leave the facts as they are.
+    #[must_use]
+    pub const fn is_racy_at(&self, now: i128) -> bool {
+        now - self.changed_ns < RACY_NANOS
+    }
+
     /// The facts in what the system tells.
     #[expect(
         clippy::unnecessary_cast,

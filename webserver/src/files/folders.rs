@@ -1,0 +1,61 @@
+//! The folders that files were lately found in, so that a thousand files of one folder are looked at again for little
+//! more than a call each.
+//!
+//! A folder's own time of change tells whether a name came or went in it. While it is the same, no compressed form has
+//! come to lie beside a file, and the file's own facts are all that need be looked at.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::files::root::{HeldFolder, Root};
+
+/// Folders kept at hand, at most; then all are let go. Each is an open descriptor.
+const HELD_MAX: usize = 128;
+
+/// Folders by path.
+#[derive(Debug, Default)]
+pub(super) struct Folders {
+    held: HashMap<Box<[u8]>, Held, RandomState>,
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) folder: HeldFolder,
+    /// When it was found: milliseconds since the worker began.
+    pub(super) checked: u64,
+}
+
+impl Folders {
+    /// The folder at a path, found no longer than `fresh_ms` ago.
+    pub(super) fn hold(
+        &mut self,
+        root: &Root,
+        path: &[u8],
+        fresh_ms: u64,
+        now: u64,
+    ) -> Option<&Held> {
+        let is_fresh = self
+            .held
+            .get(path)
+            .is_some_and(|held| now.saturating_sub(held.checked) < fresh_ms);
+        if !is_fresh {
+            let folder = root.hold(path)?;
+            if self.held.len() >= HELD_MAX {
+                self.held.clear();
+            }
+            let held = Held {
+                folder,
+                checked: now,
+            };
+            self.held.insert(path.into(), held);
+        }
+        self.held.get(path)
+    }
+}
+
+/// A path as folder, with its slash, and name.
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let slash = memchr::memrchr(b'/', path).map_or(0, |at| at + 1);
+    path.split_at(slash)
+}
