@@ -16,6 +16,13 @@ _default:
 copy *arguments: (_build "filecopy")
     @exec "{{ binaries }}/filecopy" "$@"
 
+# Serves a folder at http://localhost:8080/, seen from where you stand; this project's `www` if none: just serve [ROOT] [FLAGS]
+[group('use')]
+[no-cd]
+[no-exit-message]
+serve *arguments: (_build "webserver")
+    @[ $# -gt 0 ] || set -- "{{ root }}/www"; exec "{{ binaries }}/webserver" "$@"
+
 # Tests everything; installs what the tests need when it may, and says what was left out.
 [group('develop')]
 test: _tools
@@ -64,7 +71,9 @@ _tools:
     #!/usr/bin/env bash
     set -euo pipefail
     needed=(mkfs.btrfs:btrfs-progs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs setfattr:attr setfacl:acl rsync:rsync
-        python3:python3 filefrag:e2fsprogs setpriv:util-linux cc:gcc mkfs.vfat:dosfstools)
+        python3:python3 filefrag:e2fsprogs setpriv:util-linux cc:gcc mkfs.vfat:dosfstools chromium:chromium
+        chromedriver:chromium-driver ffmpeg:ffmpeg curl:curl wget:wget aria2c:aria2 git:git pip3:python3-pip
+        dpkg-deb:dpkg node:nodejs nginx:nginx htpasswd:apache2-utils openssl:openssl)
     missing=()
     for pair in "${needed[@]}"; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")

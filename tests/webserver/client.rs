@@ -69,7 +69,7 @@ impl Client {
 
     /// Makes the kernel keep little of what comes, so that a client that does not read is felt soon.
     pub(crate) fn reads_little_ahead(self) -> Self {
-        sockopt::set_socket_recv_buffer_size(&self.socket, 4096).expect("a socket option");
+        sockopt::set_socket_recv_buffer_size(&self.socket, 64 << 10).expect("a socket option");
         self
     }
 
@@ -87,6 +87,18 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// Sends as much of `bytes` as is taken without waiting for the far side.
+    pub(crate) fn send_some(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        let since = Stopwatch::start();
+        while let Ok(len @ 1..) = send(&self.socket, rest, SendFlags::NOSIGNAL) {
+            rest = &rest[len..];
+            if !self.wait_for(PollFlags::OUT, Duration::from_millis(200), since) {
+                break;
+            }
+        }
     }
 
     /// Says that nothing more will be sent.
@@ -126,9 +138,8 @@ impl Client {
 
     /// Takes so many bytes of what comes, whatever they are.
     pub(crate) fn take(&mut self, len: usize) -> Result<Vec<u8>, String> {
-        let since = Stopwatch::start();
         while self.unread.len() < len {
-            if !self.fill(PATIENCE, since)? {
+            if !self.fill(PATIENCE, Stopwatch::start())? {
                 return Err(format!(
                     "{:?} after {} bytes",
                     self.ending,
@@ -141,8 +152,7 @@ impl Client {
 
     /// Takes whatever comes until the end.
     pub(crate) fn rest(&mut self) -> Result<(Vec<u8>, Ending), String> {
-        let since = Stopwatch::start();
-        while self.fill(PATIENCE, since)? {}
+        while self.fill(PATIENCE, Stopwatch::start())? {}
         let ending = self.ending.ok_or("no end")?;
         Ok((std::mem::take(&mut self.unread), ending))
     }

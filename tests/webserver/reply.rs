@@ -5,7 +5,7 @@
 //! they are errors here.
 
 use std::fmt::{self, Display, Formatter};
-use std::time::{Duration, SystemTime};
+use std::time::UNIX_EPOCH;
 
 use common::clock::Clock;
 
@@ -166,14 +166,12 @@ impl Reply {
 
     /// What every reply of ours is, whatever was asked.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let now = Clock::start().wall();
+        let now = Clock::start().wall().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.as_secs().cast_signed());
         let date = self.date("Date")?.ok_or("no Date")?;
-        let off = now
-            .duration_since(date)
-            .unwrap_or_else(|error| error.duration());
         // A second is a Date's precision, another its refresh; the rest is for a machine under load.
-        if off > Duration::from_secs(8) {
-            return Err(format!("Date is {off:?} off"));
+        if now.abs_diff(date) > 8 {
+            return Err(format!("Date is {} s off", now.abs_diff(date)));
         }
         if self
             .date("Last-Modified")?
@@ -185,8 +183,8 @@ impl Reply {
             check_tag(tag)?;
         }
         let needs: &[&str] = match self.status {
-            200 => &["Content-Type", "X-Content-Type-Options"],
-            206 => &["Content-Type", "ETag", "X-Content-Type-Options"],
+            200 => &["Content-Type"],
+            206 => &["Content-Type", "ETag"],
             204 | 405 => &["Allow"],
             301 | 308 => &["Location"],
             304 => &["ETag"],
@@ -199,6 +197,10 @@ impl Reply {
                 return Err(format!("no {name}"));
             }
         }
+        let is_of_file = [200, 206].contains(&self.status) && self.field("ETag").is_some();
+        if is_of_file && self.field("X-Content-Type-Options") != Some("nosniff") {
+            return Err("a type that browsers may guess at".into());
+        }
         if !self.body.is_empty() && self.field("Content-Type").is_none() {
             return Err("a body without Content-Type".into());
         }
@@ -210,16 +212,13 @@ impl Reply {
         Ok(())
     }
 
-    /// The time in a field, which must be in the form of today (RFC 9110 §5.6.7).
-    fn date(&self, name: &str) -> Result<Option<SystemTime>, String> {
+    /// The time in a field, in seconds, which must be in the form of today (RFC 9110 §5.6.7).
+    fn date(&self, name: &str) -> Result<Option<i64>, String> {
         let Some(text) = self.field(name) else {
             return Ok(None);
         };
-        let time = httpdate::parse_http_date(text).map_err(|_| format!("{name}: {text:?}"))?;
-        if httpdate::fmt_http_date(time) != text {
-            return Err(format!("{name}: {text:?} is of an old form"));
-        }
-        Ok(Some(time))
+        let time = seconds(text).filter(|time| date_text(*time) == text);
+        time.map(Some).ok_or_else(|| format!("{name}: {text:?}"))
     }
 }
 
@@ -281,6 +280,59 @@ fn check_tag(tag: &str) -> Result<(), String> {
     }
 }
 
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// The seconds since 1970 that a date of today's form tells. What is wrong with its form, [`date_text`] shows.
+fn seconds(text: &str) -> Option<i64> {
+    let words: Vec<&str> = text.split([' ', ':']).collect();
+    let [_, day, month, year, hour, minute, second, "GMT"] = words[..] else {
+        return None;
+    };
+    let month = MONTHS.iter().position(|name| *name == month)?;
+    let month = 1 + i64::try_from(month).ok()?;
+    let number = |word: &str| word.parse::<i64>().ok();
+    let days = days(number(year)?, month, number(day)?);
+    Some(((days * 24 + number(hour)?) * 60 + number(minute)?) * 60 + number(second)?)
+}
+
+/// The days from 1970 to one of the proleptic Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    // Years from March, so that the day that some have more is the last.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leaps + (month * 153 + 2) / 5 + day - 1 - 719_468
+}
+
+/// A time as a date of today's form.
+fn date_text(time: i64) -> String {
+    let (day, second) = (time.div_euclid(86_400), time.rem_euclid(86_400));
+    let first = |year: i64, month: i64| days(year, month, 1);
+    let guess = 1970 + day.div_euclid(366);
+    let year = (guess..).take_while(|year| first(*year, 1) <= day).last();
+    let year = year.unwrap_or(guess);
+    let month = (1..=12)
+        .take_while(|month| first(year, *month) <= day)
+        .last();
+    let month = month.unwrap_or(1);
+    let at = |index: i64| usize::try_from(index).unwrap_or_default();
+    format!(
+        "{}, {:02} {} {year:04} {:02}:{:02}:{:02} GMT",
+        DAYS[at(day.rem_euclid(7))],
+        day - first(year, month) + 1,
+        MONTHS[at(month - 1)],
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
 /// Where `part` begins in `bytes`.
 pub(crate) fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     bytes.windows(part.len()).position(|window| window == part)
@@ -334,5 +386,30 @@ fn replies_are_read_whole_and_strictly() {
     ];
     for (name, bytes) in bad {
         assert!(Reply::parse(bytes, Asked::Body).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn dates_are_read_and_written() {
+    let rows = [
+        (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
+        (951_827_696, "Tue, 29 Feb 2000 12:34:56 GMT"),
+        (1_614_834_367, "Thu, 04 Mar 2021 05:06:07 GMT"),
+        (4_102_444_799, "Thu, 31 Dec 2099 23:59:59 GMT"),
+        (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+    ];
+    for (time, text) in rows {
+        assert_eq!(seconds(text), Some(time), "{text}");
+        assert_eq!(date_text(time), text);
+    }
+    for text in [
+        "",
+        "Thu, 1 Jan 1970 00:00:00 GMT",
+        "Fri, 01 Jan 1970 00:00:00 GMT",
+        "Thu, 01 Jan 1970 00:00:60 GMT",
+    ] {
+        let told = seconds(text).map(date_text);
+        assert_ne!(told.as_deref(), Some(text));
     }
 }

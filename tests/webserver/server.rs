@@ -44,7 +44,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn listening_at(command: Command, path: &Path) -> Self {
         let running = command.start();
-        running.wait_stdout("Serving ", SOON);
+        running.wait_stderr("Serving ", SOON);
         Self {
             running: Some(running),
             address: Address::Unix(path.to_owned()),
@@ -116,6 +116,24 @@ impl Server {
         self.ended()
     }
 
+    /// Waits for its end, which may be one that cut replies off: the exit code tells (130).
+    #[track_caller]
+    pub(crate) fn ended_by_signal(mut self) -> Output {
+        let running = self.running.take().expect("it is not stopped");
+        let output = running.wait(SOON);
+        assert!(matches!(output.code(), Some(0 | 130)), "{output}");
+        output.lacks("panicked");
+        output
+    }
+
+    /// Ends it without a chance to tidy up.
+    #[track_caller]
+    pub(crate) fn kill(mut self) {
+        let mut running = self.running.take().expect("it is not stopped");
+        running.signal(Signal::KILL);
+        assert_eq!(running.wait(SOON).signal(), Some(9));
+    }
+
     /// Waits for its end, which must be a good one.
     #[track_caller]
     pub(crate) fn ended(mut self) -> Output {
@@ -147,10 +165,10 @@ pub(crate) fn command(root: &Path) -> Command {
         .args(["--port", "0", "--bind", "127.0.0.1"])
 }
 
-/// The address in the first line that it writes: `Serving … at http://127.0.0.1:PORT/`.
+/// The address in the first line that it writes, to stderr, as a log may be on stdout: `Serving … at http://ADDR/`.
 #[track_caller]
 fn announced(running: &Running) -> SocketAddr {
-    let text = running.wait_stdout("/\n", SOON);
+    let text = running.wait_stderr("/\n", SOON);
     let line = text.lines().next().unwrap_or_default();
     let address = line
         .split_once("://")

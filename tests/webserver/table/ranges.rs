@@ -299,23 +299,23 @@ fn several_parts() {
         .gives(416)
         .has("Content-Range", "bytes */26");
     for value in [
-        "bytes=0-1,5-6",
-        "bytes=0-1, 5-6",
-        "bytes=0-1\t,\t5-6",
+        "bytes=0-1,50000-50001",
+        "bytes=0-1, 50000-50001",
+        "bytes=0-1\t,\t50000-50001",
         "bytes=0-0,-1",
-        "bytes=20-21,0-1",
-        "bytes=0-1,5-6,99-",
-        "bytes=0-1,4-5,8-9,12-13",
+        "bytes=200000-200001,0-1",
+        "bytes=0-1,50000-50001,999999-",
+        "bytes=0-1,50000-50001,100000-100001,150000-150001",
     ] {
         theme
             .row(
                 "RFC 9110 §14.6",
                 format!("Range {value}"),
-                ranged(&format!("Range: {value}\r\n")),
+                format!("GET /big.bin HTTP/1.1\r\nHost: h\r\nRange: {value}\r\n\r\n"),
             )
             .gives(206)
             .lacks("Content-Range")
-            .has("ETag", "{letters-tag}");
+            .has("Last-Modified", CHANGED_DATE);
     }
     for value in ["bytes=0-4,", "bytes=,0-4", "bytes=0-4, ,"] {
         theme
@@ -328,7 +328,7 @@ fn several_parts() {
     }
     let apart = |count: usize| {
         let parts: Vec<_> = (0..count)
-            .map(|number| format!("{}-{}", number * 10, number * 10 + 1))
+            .map(|number| format!("{}-{}", number * 290, number * 290 + 1))
             .collect();
         format!(
             "GET /big.bin HTTP/1.1\r\nHost: h\r\nRange: bytes={}\r\n\r\n",

@@ -317,3 +317,10 @@ fn is_fresh(checked: u64, fresh_ms: u64, now: Moment) -> bool {
     now.ms.saturating_sub(checked) < fresh_ms
         || now.waited_since.is_some_and(|since| checked >= since)
 }
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "files are as old as the system's clock says"
+)]
+mod tests;

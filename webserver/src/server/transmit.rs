@@ -163,3 +163,105 @@ impl Outgoing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn everything_arrives_in_order_however_little_the_client_takes() {
+        let bytes: Vec<u8> = (0..600_000_u32)
+            .map(|n| n.to_le_bytes()[n as usize % 3])
+            .collect();
+        let memory: Arc<[u8]> = bytes[..200_000].into();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let file = Rc::new(file.into());
+        let mut outgoing = Outgoing::default();
+        outgoing.output.bytes.extend_from_slice(&bytes[..70_000]);
+        outgoing.output.pieces.extend([
+            Piece::Bytes(b"part".to_vec()),
+            Piece::Memory {
+                bytes: Arc::clone(&memory),
+                range: 100..150_000,
+            },
+            Piece::File {
+                file: Rc::clone(&file),
+                range: 5..500_000,
+            },
+            Piece::Bytes(b"end".to_vec()),
+        ]);
+        let expected = [
+            &bytes[..70_000],
+            b"part",
+            &memory[100..150_000],
+            &bytes[5..500_000],
+            b"end",
+        ]
+        .concat();
+        assert_eq!(outgoing.remaining(), expected.len() as u64);
+
+        let (mut stream, mut client) = pair();
+        let mut received = vec![0; expected.len()];
+        let mut at = 0;
+        let mut blocked = 0;
+        while outgoing.advance(&mut stream).unwrap() == Progress::Blocked {
+            blocked += 1;
+            at += client.read(&mut received[at..]).unwrap();
+            // As when it is put aside until the client has taken some.
+            outgoing = outgoing.take();
+        }
+        client.read_exact(&mut received[at..]).unwrap();
+        assert!(received == expected, "other bytes, or in another order");
+        assert!(
+            blocked > 0,
+            "the socket was never full, so nothing was shown"
+        );
+        assert!(outgoing.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_ends_too_early_breaks_the_connection() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"short").unwrap();
+        let mut outgoing = Outgoing::default();
+        outgoing.output.pieces.push_back(Piece::File {
+            file: Rc::new(file.into()),
+            range: 0..6,
+        });
+        let (mut stream, _client) = pair();
+        let error = outgoing.advance(&mut stream).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_long_file_makes_way_for_others() {
+        let mut outgoing = Outgoing::default();
+        outgoing.output.pieces.push_back(Piece::Memory {
+            bytes: vec![0; 2 * TURN_LEN as usize].into(),
+            range: 0..2 * TURN_LEN as usize,
+        });
+        let (mut stream, mut client) = pair();
+        let reader = std::thread::spawn(move || io::copy(&mut client, &mut io::sink()).unwrap());
+        let mut yielded = 0;
+        while !outgoing.is_empty() {
+            if outgoing.advance(&mut stream).unwrap() == Progress::Yield {
+                yielded += 1;
+            }
+        }
+        drop(stream);
+        assert_eq!(reader.join().unwrap(), 2 * TURN_LEN);
+        assert!(yielded >= 1);
+    }
+
+    fn pair() -> (Stream, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (Stream::new(ours.into(), None), theirs)
+    }
+}

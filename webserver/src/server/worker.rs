@@ -23,7 +23,6 @@ use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, acceptfrom_with};
 use rustls::ServerConfig;
 
-use crate::files::shelf::Moment;
 use crate::respond::job::Job;
 use crate::server::kit::Kit;
 use crate::server::listen::{Door, Visitors};
@@ -41,6 +40,9 @@ const ACCEPTED: usize = 64;
 
 /// How long no connection is accepted after the system had no descriptor left, in milliseconds.
 const PAUSE_MS: u64 = 100;
+
+/// How old the time of day may be that replies are dated with, in milliseconds.
+const WALL_MS: u64 = 10;
 
 /// Numbers in events that are not those of connections, which are far fewer.
 const BELL: u64 = u64::MAX;
@@ -80,6 +82,8 @@ pub(crate) struct Worker {
     /// Jobs under way, and who waits for them.
     jobs: HashMap<Box<[u8]>, Vec<Token>>,
     began: Instant,
+    /// When the time of day is read next.
+    wall_due: u64,
     accepting: Accepting,
     /// When the connections that are left are cut, once the server stops.
     cut_at: Option<u64>,
@@ -130,6 +134,7 @@ impl Worker {
             ready: VecDeque::new(),
             jobs: HashMap::new(),
             began: parts.kit.clock.now(),
+            wall_due: 0,
             accepting: Accepting::Yes,
             cut_at: None,
             parts,
@@ -188,8 +193,6 @@ impl Worker {
             }
         }
         self.expire();
-        let kit = &mut self.parts.kit;
-        kit.metrics.looked_up(kit.responder.lookups());
         self.parts.kit.log.turn_ended(self.parts.kit.now.ms);
         self.accept_again();
         match self.cut_at {
@@ -235,14 +238,15 @@ impl Worker {
     fn tick(&mut self) {
         let ms = self.since_began();
         let kit = &mut self.parts.kit;
-        let wall = kit.clock.wall();
-        kit.now = Moment {
-            ms,
-            wall_nanos: nanos(wall),
-            waited_since: None,
-        };
-        kit.responder.tick(kit.now);
-        kit.log.tick(wall);
+        kit.now.ms = ms;
+        if ms >= self.wall_due {
+            self.wall_due = ms + WALL_MS;
+            let wall = kit.clock.wall();
+            kit.now.wall_nanos = nanos(wall);
+            kit.responder.tick(kit.now);
+            kit.log.tick(wall);
+            kit.metrics.looked_up(kit.responder.lookups());
+        }
     }
 
     /// Gives a connection its turn, and sees to what it wants then.
