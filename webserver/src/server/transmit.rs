@@ -241,10 +241,11 @@ mod tests {
 
     #[test]
     fn a_long_file_makes_way_for_others() {
+        let len = usize::try_from(2 * TURN_LEN).unwrap();
         let mut outgoing = Outgoing::default();
         outgoing.output.pieces.push_back(Piece::Memory {
-            bytes: vec![0; 2 * TURN_LEN as usize].into(),
-            range: 0..2 * TURN_LEN as usize,
+            bytes: vec![0; len].into(),
+            range: 0..len,
         });
         let (mut stream, mut client) = pair();
         let reader = std::thread::spawn(move || io::copy(&mut client, &mut io::sink()).unwrap());

@@ -86,10 +86,10 @@ fn what_has_just_changed_is_read_again() {
             wall_nanos: settled.wall_nanos - SETTLED_NANOS,
             ..settled
         };
-        match shelf.find(b"/a.txt", now).unwrap() {
-            Resource::File(entry) => entry,
-            other => panic!("{other:?} is no file"),
-        }
+        let Resource::File(entry) = shelf.find(b"/a.txt", now).unwrap() else {
+            panic!("it is there");
+        };
+        entry
     };
     let (first, second) = (read(0), read(1000));
     assert!(!Rc::ptr_eq(&first, &second));
