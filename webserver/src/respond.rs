@@ -125,8 +125,10 @@ impl Responder {
             Ok(Target::Asterisk) if request.method == Method::Options => {
                 return self.options(&visit, out);
             }
-            Ok(Target::Asterisk) => return Answer::Reply(self.refuse(Fault::TargetForm, out)),
-            Err(fault) => return Answer::Reply(self.refuse(fault, out)),
+            Ok(Target::Asterisk) => {
+                return Answer::Reply(self.explain(Fault::TargetForm, request.method, out));
+            }
+            Err(fault) => return Answer::Reply(self.explain(fault, request.method, out)),
         };
         // 3. The site.
         visit.site = self.hosts.find(authority.unwrap_or(request.host));
@@ -168,23 +170,23 @@ impl Responder {
         }
     }
 
-    /// Answers what was no request. The connection ends with it.
-    pub fn refuse(&mut self, fault: Fault, out: &mut Output) -> Reply {
-        let status = fault.status();
-        self.pages
-            .explain(&self.date, status, Some(&fault.to_string()), out)
+    /// Answers bytes that were no request. The connection ends with it.
+    pub fn refuse(&mut self, fault: Fault, bytes: &[u8], out: &mut Output) -> Reply {
+        self.explain(fault, begun_method(bytes), out)
     }
 
-    /// Tells a client that the rest of its request did not come in time. The connection ends with it.
-    pub fn time_out(&mut self, out: &mut Output) -> Reply {
+    /// Tells a client that the rest of the request that it began did not come in time. The connection ends with it.
+    pub fn time_out(&mut self, begun: &[u8], out: &mut Output) -> Reply {
+        let method = begun_method(begun);
         self.pages
-            .explain(&self.date, Status::RequestTimeout, None, out)
+            .explain(&self.date, Status::RequestTimeout, None, method, out)
     }
 
-    /// Tells a client that there is too much to do. The connection ends with it.
-    pub fn put_off(&mut self, out: &mut Output) -> Reply {
+    /// Tells a client that there is too much to do for its request. The connection ends with it.
+    pub fn put_off(&mut self, request: &[u8], out: &mut Output) -> Reply {
+        let method = begun_method(request);
         self.pages
-            .explain(&self.date, Status::Unavailable, None, out)
+            .explain(&self.date, Status::Unavailable, None, method, out)
     }
 
     /// Takes what came of a job.
@@ -200,6 +202,13 @@ impl Responder {
             } => shelf.keep_form(&path, &facts, coding, bytes, now),
             Product::Verified(right) => self.guard.remember(&done.key[1..], right),
         }
+    }
+
+    /// Tells what is wrong with a request, to which the reply has no body if it was HEAD. The connection ends with it.
+    fn explain(&self, fault: Fault, method: Method, out: &mut Output) -> Reply {
+        let detail = fault.to_string();
+        self.pages
+            .explain(&self.date, fault.status(), Some(&detail), method, out)
     }
 
     /// Tells what may be done here (RFC 9110 §9.3.7), also to a page of another origin that asks first.
@@ -240,6 +249,16 @@ impl Responder {
     fn error(&mut self, visit: &Visit<'_, '_, '_>, status: Status, out: &mut Output) -> Answer {
         let shelf = self.hosts.shelf(visit.site);
         Answer::Reply(self.pages.error(&self.date, status, visit, shelf, out))
+    }
+}
+
+/// The method of a request of which more cannot be said: there must be no body in the reply to HEAD, whatever else is
+/// wrong.
+fn begun_method(bytes: &[u8]) -> Method {
+    if bytes.starts_with(b"HEAD ") {
+        Method::Head
+    } else {
+        Method::Get
     }
 }
 

@@ -21,6 +21,28 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// What a query may have in it as it is (RFC 3986 §3.4); `%`, because what stands behind one is encoded already, and
+/// brackets, which browsers leave as they are.
+const QUERY: &AsciiSet = &SEGMENT
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'%')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b'?')
+    .remove(b'@')
+    .remove(b'[')
+    .remove(b']');
+
 impl Responder {
     /// The folder is meant, so its name ends in a slash. Told relative to what was asked for, so that it is right
     /// behind a proxy too, and with the query.
@@ -36,7 +58,7 @@ impl Responder {
         location.push(b'/');
         if let Some(query) = query {
             location.push(b'?');
-            location.extend_from_slice(query);
+            location.extend(percent_encode(query, QUERY).flat_map(str::bytes));
         }
         let shelf = self.hosts.shelf(visit.site);
         Answer::Reply(

@@ -85,12 +85,14 @@ impl Pages {
         page.put(date, visit.request.method, visit.then, out)
     }
 
-    /// Tells what is wrong with bytes that are no request; nothing follows on the connection.
+    /// Tells what is wrong with bytes that are no request, or not one that can be followed; nothing else does on the
+    /// connection.
     pub(super) fn explain(
         &self,
         date: &DateLine,
         status: Status,
         detail: Option<&str>,
+        method: Method,
         out: &mut Output,
     ) -> Reply {
         let page = Page {
@@ -99,7 +101,7 @@ impl Pages {
             body: &html(status, detail),
             fields: &own_fields(status),
         };
-        page.put(date, Method::Get, Persistence::Close, out)
+        page.put(date, method, Persistence::Close, out)
     }
 
     fn prepared(&self, status: Status) -> &[u8] {

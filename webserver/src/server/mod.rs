@@ -4,7 +4,7 @@
 //! run ── opens ── listen, tls            signals, SIGHUP, the end
 //!  │ a thread each
 //!  ▼
-//! worker ── timers, slab ── peer ── stream (plain, TLS), transmit
+//! worker ── entrance, timers, slab ── peer ── stream (plain, TLS), transmit
 //!  │  ▲                      └──── kit: responder, log, counters
 //!  ▼  │ messages
 //! pool (listings, compression, passwords)
@@ -12,6 +12,7 @@
 
 pub mod admin;
 pub mod announce;
+mod entrance;
 mod kit;
 mod listen;
 mod log;
@@ -20,6 +21,7 @@ mod office;
 mod peer;
 mod pool;
 pub mod run;
+mod sending;
 mod slab;
 mod stream;
 mod sys;

@@ -15,24 +15,22 @@ use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::clock::Clock;
 use common::exit::describe;
 use common::log::Level;
 
 use crate::files::shelf::Moment;
 use crate::http::conn::{Conn, Step, Waits};
 use crate::http::request::{self, Persistence, Slots};
-use crate::reply::Reply;
 use crate::respond::Answer;
 use crate::respond::job::Job;
 use crate::server::kit::Kit;
 use crate::server::listen::Visitors;
+use crate::server::sending::{Sending, Told};
 use crate::server::stream::{Received, Stream};
-use crate::server::sys;
 use crate::server::timers::Wait;
-use crate::server::transmit::{Outgoing, Progress};
+use crate::server::transmit::Progress;
 
 /// A connection.
 #[derive(Debug)]
@@ -75,23 +73,6 @@ enum End {
     /// When the client has had time to read: the system cuts a connection on which something came that nobody read,
     /// and the reply is lost with it (RFC 9112 §9.6).
     Linger,
-}
-
-/// A reply on its way, and what is to be written about it when it is gone.
-#[derive(Debug)]
-struct Sending {
-    outgoing: Outgoing,
-    told: Option<Told>,
-    /// What was left to be taken when the client was last looked at.
-    left: u64,
-}
-
-/// A request that was answered, for the access log.
-#[derive(Debug)]
-struct Told {
-    head: Box<[u8]>,
-    reply: Reply,
-    began: Instant,
 }
 
 /// What a connection does after its turn.
@@ -161,13 +142,10 @@ impl Peer {
 
     /// Whether the client took at least so many bytes since this was last asked.
     pub(crate) fn keeps_up(&mut self, least: u64) -> bool {
-        let Some(sending) = &mut self.sending else {
-            return true;
-        };
-        let left = sending.outgoing.remaining() + unsent(&self.stream);
-        let taken = sending.left.saturating_sub(left);
-        sending.left = left;
-        taken >= least
+        let stream = &self.stream;
+        self.sending
+            .as_mut()
+            .is_none_or(|sending| sending.keeps_up(least, stream))
     }
 
     /// Ends the wait for the rest of a request, with a word about it. A connection on which nothing came ends without:
@@ -178,7 +156,7 @@ impl Peer {
         }
         let rest = std::mem::take(&mut self.rest);
         self.state = State::Ending(End::Linger);
-        let reply = kit.responder.time_out(&mut kit.outgoing.output);
+        let reply = kit.responder.time_out(&rest, &mut kit.outgoing.output);
         kit.metrics.replied(reply.status);
         kit.log.put_refused(&rest, reply, self.client.as_deref());
         self.last_word(kit)
@@ -206,7 +184,7 @@ impl Peer {
     pub(crate) fn put_off(&mut self, kit: &mut Kit) -> Turn {
         let rest = std::mem::take(&mut self.rest);
         self.state = State::Ending(End::Linger);
-        let reply = kit.responder.put_off(&mut kit.outgoing.output);
+        let reply = kit.responder.put_off(&rest, &mut kit.outgoing.output);
         kit.metrics.replied(reply.status);
         kit.log.put_refused(&rest, reply, self.client.as_deref());
         self.last_word(kit)
@@ -413,7 +391,7 @@ impl Peer {
                     }
                 }
                 Err(fault) => {
-                    let reply = kit.responder.refuse(fault, output);
+                    let reply = kit.responder.refuse(fault, &kit.input[at..filled], output);
                     kit.metrics.replied(reply.status);
                     kit.log
                         .put_refused(&kit.input[at..filled], reply, self.client.as_deref());
@@ -435,11 +413,8 @@ impl Peer {
         kit.metrics.sent(before - left);
         let is_over = matches!(progress, Ok(Progress::Done) | Err(_));
         if !is_over {
-            self.sending = Some(Box::new(Sending {
-                outgoing: kit.outgoing.take(),
-                told,
-                left: left + unsent(&self.stream),
-            }));
+            let sending = Sending::new(kit.outgoing.take(), told, &self.stream);
+            self.sending = Some(Box::new(sending));
         } else if let Some(mut told) = told {
             told.reply.len = told.reply.len.saturating_sub(left);
             self.log_told(kit, &told);
@@ -496,19 +471,4 @@ impl Peer {
                 .put(&request, told.reply, self.client.as_deref(), took);
         }
     }
-}
-
-impl Told {
-    fn new(head: &[u8], reply: Reply, clock: Clock) -> Self {
-        Self {
-            head: head.into(),
-            reply,
-            began: clock.now(),
-        }
-    }
-}
-
-/// Bytes that the system holds for the client; none if it does not say, as for a connection that is gone.
-fn unsent(stream: &Stream) -> u64 {
-    sys::unsent(stream.as_fd()).unwrap_or(0)
 }

@@ -12,7 +12,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,10 +19,10 @@ use std::time::Instant;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, accept_with, acceptfrom_with};
 use rustls::ServerConfig;
 
 use crate::respond::job::Job;
+use crate::server::entrance::{AtDoor, Entrance, FIRST_DOOR, Visitor};
 use crate::server::kit::Kit;
 use crate::server::listen::{Door, Visitors};
 use crate::server::peer::{Due, Peer, Turn};
@@ -38,15 +37,11 @@ const EVENTS: usize = 256;
 /// Connections accepted before others have their turn.
 const ACCEPTED: usize = 64;
 
-/// How long no connection is accepted after the system had no descriptor left, in milliseconds.
-const PAUSE_MS: u64 = 100;
-
 /// How old the time of day may be that replies are dated with, in milliseconds.
 const WALL_MS: u64 = 10;
 
-/// Numbers in events that are not those of connections, which are far fewer.
+/// What events of the inbox are told by. Connections are far fewer than would have such a number.
 const BELL: u64 = u64::MAX;
-const FIRST_DOOR: u64 = u64::MAX - 1024;
 
 /// What a worker is made of.
 #[derive(Debug)]
@@ -74,8 +69,7 @@ pub(crate) struct Parts {
 pub(crate) struct Worker {
     parts: Parts,
     epoll: OwnedFd,
-    /// Given up for a moment when there is no other descriptor left, to tell a client so.
-    spare: Option<OwnedFd>,
+    entrance: Entrance,
     peers: Slab<Peer>,
     /// Those that want a turn although nothing happened.
     ready: VecDeque<Token>,
@@ -84,28 +78,8 @@ pub(crate) struct Worker {
     began: Instant,
     /// When the time of day is read next.
     wall_due: u64,
-    accepting: Accepting,
     /// When the connections that are left are cut, once the server stops.
     cut_at: Option<u64>,
-}
-
-/// Whether new connections are accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Accepting {
-    Yes,
-    /// Not before one of those there are has ended.
-    Full,
-    /// Not before this time.
-    Until(u64),
-}
-
-/// Who is left at a door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AtDoor {
-    /// Nobody, or nobody who may come in now.
-    Nobody,
-    /// Others, perhaps.
-    Others,
 }
 
 /// Whether the loop goes on.
@@ -116,7 +90,7 @@ enum Round {
 }
 
 impl Worker {
-    pub(crate) fn new(parts: Parts) -> io::Result<Self> {
+    pub(crate) fn new(mut parts: Parts) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(
             &epoll,
@@ -124,18 +98,15 @@ impl Worker {
             EventData::new_u64(BELL),
             EventFlags::IN,
         )?;
-        for (number, door) in parts.doors.iter().enumerate() {
-            epoll::add(&epoll, door, door_data(number), door_flags(door))?;
-        }
+        let entrance = Entrance::open(std::mem::take(&mut parts.doors), &epoll)?;
         Ok(Self {
             epoll,
-            spare: spare(),
+            entrance,
             peers: Slab::new(),
             ready: VecDeque::new(),
             jobs: HashMap::new(),
             began: parts.kit.clock.now(),
             wall_due: 0,
-            accepting: Accepting::Yes,
             cut_at: None,
             parts,
         })
@@ -160,7 +131,7 @@ impl Worker {
             }
             self.tick();
             if self.round(&events) == Round::Last {
-                self.parts.kit.log.turn_ended(u64::MAX);
+                self.give_up();
                 return Ok(());
             }
         }
@@ -194,7 +165,9 @@ impl Worker {
         }
         self.expire();
         self.parts.kit.log.turn_ended(self.parts.kit.now.ms);
-        self.accept_again();
+        if self.peers.len() < self.parts.connections {
+            self.entrance.reopen(&self.epoll, self.parts.kit.now.ms);
+        }
         match self.cut_at {
             Some(_) if self.peers.is_empty() => Round::Last,
             Some(at) if self.parts.kit.now.ms >= at => Round::Last,
@@ -210,14 +183,10 @@ impl Worker {
                 tv_nsec: 0,
             });
         }
-        let reopen = match self.accepting {
-            Accepting::Until(at) => Some(at),
-            Accepting::Yes | Accepting::Full => None,
-        };
         let due = [
             self.parts.timers.next(),
             self.parts.kit.log.due(),
-            reopen,
+            self.entrance.reopens_at(),
             self.cut_at,
         ];
         let next = due.into_iter().flatten().min()?;
@@ -313,94 +282,47 @@ impl Worker {
         if self.peers.remove(token).is_some() {
             self.parts.timers.clear(token.index);
             self.parts.kit.metrics.closed();
-            if self.accepting == Accepting::Full {
-                self.accepting = Accepting::Until(0);
-            }
+            self.entrance.left();
         }
     }
 
-    /// Accepts whoever is at a door.
-    fn accept(&mut self, number: usize) -> AtDoor {
-        for _ in 0..ACCEPTED {
-            if self.accepting != Accepting::Yes {
-                return AtDoor::Nobody;
-            }
+    /// Takes in those who are at a door; not more of them than is fair to those inside. Tells how many.
+    fn accept(&mut self, number: usize) -> usize {
+        for count in 0..ACCEPTED {
             if self.peers.len() >= self.parts.connections {
                 self.parts.kit.metrics.full();
-                self.pause(Accepting::Full);
-                return AtDoor::Nobody;
+                self.entrance.is_full(&self.epoll);
+                return count;
             }
-            let Some(door) = self.parts.doors.get(number) else {
-                return AtDoor::Nobody;
-            };
-            match accept_one(door, self.parts.kit.log.is_on()) {
-                Ok((fd, client)) => {
-                    let visitors = door.visitors;
-                    self.welcome(fd, client, visitors);
-                }
-                Err(Errno::AGAIN) => return AtDoor::Nobody,
-                // The client went away again while it waited (accept(2)).
-                Err(Errno::CONNABORTED | Errno::INTR | Errno::PROTO) => {}
-                Err(_) => {
-                    self.turn_away(number);
-                    self.pause(Accepting::Until(self.parts.kit.now.ms + PAUSE_MS));
-                    return AtDoor::Nobody;
+            match self.entrance.next(number, self.parts.kit.log.is_on()) {
+                AtDoor::Visitor(visitor) => self.welcome(visitor),
+                AtDoor::Nobody => return count,
+                AtDoor::NoRoom => {
+                    self.parts.kit.metrics.full();
+                    let is_encrypted = self.parts.tls.is_some();
+                    let now = self.parts.kit.now.ms;
+                    self.entrance
+                        .turn_away(number, is_encrypted, &self.epoll, now);
+                    return count;
                 }
             }
         }
-        AtDoor::Others
+        ACCEPTED
     }
 
-    fn welcome(&mut self, fd: OwnedFd, client: Option<IpAddr>, visitors: Visitors) {
-        let tls = match (&self.parts.tls, visitors) {
+    fn welcome(&mut self, Visitor { fd, client, kind }: Visitor) {
+        let tls = match (&self.parts.tls, kind) {
             (Some(config), Visitors::Public) => match stream::encrypted(config) {
                 Some(tls) => Some(tls),
                 None => return,
             },
-            _ => None,
+            (None, _) | (Some(_), Visitors::Admin) => None,
         };
         self.parts.kit.metrics.accepted();
-        let token = self
-            .peers
-            .insert(Peer::new(Stream::new(fd, tls), client, visitors));
+        let peer = Peer::new(Stream::new(fd, tls), client, kind);
+        let token = self.peers.insert(peer);
         // Its first request has come with it, most of the time.
         self.turn(token);
-    }
-
-    /// Tells one client that there is no room, with the descriptor that was kept for it.
-    fn turn_away(&mut self, number: usize) {
-        self.parts.kit.metrics.full();
-        self.spare = None;
-        if let Some(door) = self.parts.doors.get(number)
-            && let Ok((fd, _)) = accept_one(door, false)
-            && self.parts.tls.is_none()
-        {
-            const NO_ROOM: &[u8] =
-                b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
-            let _ = rustix::net::send(&fd, NO_ROOM, rustix::net::SendFlags::NOSIGNAL);
-        }
-        self.spare = spare();
-    }
-
-    /// Leaves new connections where they are for a while.
-    fn pause(&mut self, accepting: Accepting) {
-        self.accepting = accepting;
-        for door in &self.parts.doors {
-            let _ = epoll::delete(&self.epoll, door);
-        }
-    }
-
-    fn accept_again(&mut self) {
-        let Accepting::Until(at) = self.accepting else {
-            return;
-        };
-        if at > self.parts.kit.now.ms || self.peers.len() >= self.parts.connections {
-            return;
-        }
-        self.accepting = Accepting::Yes;
-        for (number, door) in self.parts.doors.iter().enumerate() {
-            let _ = epoll::add(&self.epoll, door, door_data(number), door_flags(door));
-        }
     }
 
     fn hand_in(&mut self, token: Token, job: Box<Job>) {
@@ -448,20 +370,31 @@ impl Worker {
         kit.stopping = true;
         let drain = u64::try_from(kit.limits.drain.as_millis()).unwrap_or(u64::MAX);
         self.cut_at = Some(kit.now.ms.saturating_add(drain));
-        for number in 0..self.parts.doors.len() {
-            while self.accept(number) == AtDoor::Others {}
+        for number in 0..self.entrance.len() {
+            while self.accept(number) == ACCEPTED {}
         }
-        self.pause(Accepting::Full);
-        self.parts.doors.clear();
+        self.entrance.is_full(&self.epoll);
+        self.entrance.shut();
         for token in self.peers.tokens() {
-            if self.peers.get_mut(token).is_some_and(|peer| peer.is_idle()) {
+            if let Some(peer) = self.peers.get_mut(token).filter(|peer| peer.is_idle()) {
                 // What has come meanwhile is answered.
+                peer.wake();
                 self.turn(token);
             }
             if self.peers.get_mut(token).is_some_and(|peer| peer.is_idle()) {
                 self.end(token);
             }
         }
+    }
+
+    /// Lets go of everyone, and writes down what they were sent.
+    fn give_up(&mut self) {
+        for token in self.peers.tokens() {
+            if let Some(mut peer) = self.peers.remove(token) {
+                peer.give_up(&mut self.parts.kit);
+            }
+        }
+        self.parts.kit.log.turn_ended(u64::MAX);
     }
 
     fn expire(&mut self) {
@@ -492,34 +425,6 @@ impl Worker {
             self.after(token, turn);
         }
     }
-}
-
-fn accept_one(door: &Door, wants_client: bool) -> Result<(OwnedFd, Option<IpAddr>), Errno> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    if !wants_client {
-        return Ok((accept_with(door, flags)?, None));
-    }
-    let (fd, addr) = acceptfrom_with(door, flags)?;
-    let addr = addr.and_then(|addr| std::net::SocketAddr::try_from(addr).ok());
-    Ok((fd, addr.map(|addr| addr.ip().to_canonical())))
-}
-
-fn door_data(number: usize) -> EventData {
-    EventData::new_u64(FIRST_DOOR + number as u64)
-}
-
-/// Of those who share a door, one is woken for a connection, not all.
-fn door_flags(door: &Door) -> EventFlags {
-    if door.shared {
-        EventFlags::IN | EventFlags::EXCLUSIVE
-    } else {
-        EventFlags::IN
-    }
-}
-
-fn spare() -> Option<OwnedFd> {
-    use rustix::fs::{Mode, OFlags, open};
-    open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()
 }
 
 fn nanos(time: std::time::SystemTime) -> i128 {
