@@ -152,7 +152,12 @@ impl Client {
 
     /// Takes whatever comes until the end.
     pub(crate) fn rest(&mut self) -> Result<(Vec<u8>, Ending), String> {
-        while self.fill(PATIENCE, Stopwatch::start())? {}
+        self.rest_within(PATIENCE)
+    }
+
+    /// As [`Client::rest`], as long as no pause is longer than this.
+    pub(crate) fn rest_within(&mut self, limit: Duration) -> Result<(Vec<u8>, Ending), String> {
+        while self.fill(limit, Stopwatch::start())? {}
         let ending = self.ending.ok_or("no end")?;
         Ok((std::mem::take(&mut self.unread), ending))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use harness::{Mount, SOON, Sandbox, Signal, wait_until};
 
-use crate::client::{get, request};
+use crate::client::request;
 use crate::server::Server;
 
 pub(crate) fn scene() -> Sandbox {

@@ -2,10 +2,10 @@
 
 mod admin;
 mod auth;
-mod browser;
 mod changing;
 mod client;
-mod clients;
+mod compress;
+mod crowd;
 mod downloads;
 mod fallback;
 mod fresh;

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use harness::Sandbox;
 
@@ -143,8 +144,17 @@ fn fill_links(sandbox: &Sandbox) {
         .symlink(sandbox.join("outside/secret.txt"), "root/absolute.txt");
 }
 
-/// So many bytes, of which no two pieces at different places look the same.
+/// So many bytes, of which no two pieces at different places look the same. What is shorter is the beginning of what
+/// is longer, so that it has to be made but once.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    const SHORT: usize = 1 << 20;
+    const LONG: usize = 24 << 20;
+    static PATTERNS: [OnceLock<Vec<u8>>; 2] = [const { OnceLock::new() }; 2];
+    let (made, whole) = if len <= SHORT {
+        (&PATTERNS[0], SHORT)
+    } else {
+        (&PATTERNS[1], LONG)
+    };
     let words = (0u32..).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes());
-    words.take(len).collect()
+    made.get_or_init(|| words.take(whole).collect())[..len].to_vec()
 }

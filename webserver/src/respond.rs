@@ -35,7 +35,7 @@ use crate::reply::{Output, Reply};
 use auth::{Credentials, Guard};
 use hosts::Hosts;
 use job::{Done, Job, Product};
-use page::Pages;
+use page::{Pages, Wrong};
 
 /// What a request is answered with.
 #[derive(Debug)]
@@ -126,9 +126,9 @@ impl Responder {
                 return self.options(&visit, out);
             }
             Ok(Target::Asterisk) => {
-                return Answer::Reply(self.explain(Fault::TargetForm, request.method, out));
+                return Answer::Reply(self.explain(Fault::TargetForm, request.method, now, out));
             }
-            Err(fault) => return Answer::Reply(self.explain(fault, request.method, out)),
+            Err(fault) => return Answer::Reply(self.explain(fault, request.method, now, out)),
         };
         // 3. The site.
         visit.site = self.hosts.find(authority.unwrap_or(request.host));
@@ -171,22 +171,28 @@ impl Responder {
     }
 
     /// Answers bytes that were no request. The connection ends with it.
-    pub fn refuse(&mut self, fault: Fault, bytes: &[u8], out: &mut Output) -> Reply {
-        self.explain(fault, begun_method(bytes), out)
+    pub fn refuse(&mut self, fault: Fault, bytes: &[u8], now: Moment, out: &mut Output) -> Reply {
+        self.explain(fault, begun_method(bytes), now, out)
     }
 
-    /// Tells a client that the rest of the request that it began did not come in time. The connection ends with it.
-    pub fn time_out(&mut self, begun: &[u8], out: &mut Output) -> Reply {
-        let method = begun_method(begun);
+    /// Tells a client that the rest of the request that it began did not come in time, or that there is too much to do
+    /// for it. The connection ends with it.
+    pub fn break_off(
+        &mut self,
+        status: Status,
+        begun: &[u8],
+        now: Moment,
+        out: &mut Output,
+    ) -> Reply {
+        let wrong = Wrong {
+            status,
+            detail: None,
+            method: begun_method(begun),
+            then: Persistence::Close,
+            now,
+        };
         self.pages
-            .explain(&self.date, Status::RequestTimeout, None, method, out)
-    }
-
-    /// Tells a client that there is too much to do for its request. The connection ends with it.
-    pub fn put_off(&mut self, request: &[u8], out: &mut Output) -> Reply {
-        let method = begun_method(request);
-        self.pages
-            .explain(&self.date, Status::Unavailable, None, method, out)
+            .error(&wrong, &self.date, self.hosts.shelf(0), out)
     }
 
     /// Takes what came of a job.
@@ -204,11 +210,17 @@ impl Responder {
         }
     }
 
-    /// Tells what is wrong with a request, to which the reply has no body if it was HEAD. The connection ends with it.
-    fn explain(&self, fault: Fault, method: Method, out: &mut Output) -> Reply {
-        let detail = fault.to_string();
+    /// Tells what is wrong with the bytes of a request. The connection ends with it.
+    fn explain(&mut self, fault: Fault, method: Method, now: Moment, out: &mut Output) -> Reply {
+        let wrong = Wrong {
+            status: fault.status(),
+            detail: Some(&fault.to_string()),
+            method,
+            then: Persistence::Close,
+            now,
+        };
         self.pages
-            .explain(&self.date, fault.status(), Some(&detail), method, out)
+            .error(&wrong, &self.date, self.hosts.shelf(0), out)
     }
 
     /// Tells what may be done here (RFC 9110 §9.3.7), also to a page of another origin that asks first.
@@ -247,8 +259,15 @@ impl Responder {
 
     /// A word about what went wrong, or the page that the site has for it.
     fn error(&mut self, visit: &Visit<'_, '_, '_>, status: Status, out: &mut Output) -> Answer {
+        let wrong = Wrong {
+            status,
+            detail: None,
+            method: visit.request.method,
+            then: visit.then,
+            now: visit.now,
+        };
         let shelf = self.hosts.shelf(visit.site);
-        Answer::Reply(self.pages.error(&self.date, status, visit, shelf, out))
+        Answer::Reply(self.pages.error(&wrong, &self.date, shelf, out))
     }
 }
 

@@ -41,8 +41,8 @@ pub enum Progress {
 ///
 ///   ┌────────────────────────────────────────────────────────┐
 ///   ▼                                                        │
-/// Size ─► SizeDigits ─┬─► ExtensionSpace ─► Extension ─┐     │
-///                     └───────────────┬────────────────┘     │
+/// Size ─► SizeDigits ─┬─► extensions, each `;name`, `;name=value` or `;name="value"` ─┐
+///                     └───────────────┬───────────────────────────────────────────────┘
 ///                                     ▼                      │
 ///                                   SizeLf ─► Data ─► DataCr ─► DataLf
 ///                                     │ last
@@ -55,8 +55,21 @@ enum State {
     Counted,
     Size,
     SizeDigits,
+    /// White space, which only `;` may follow.
     ExtensionSpace,
-    Extension,
+    /// Behind `;`.
+    ExtensionStart,
+    ExtensionName,
+    /// White space, which only `;` or `=` may follow.
+    ExtensionNameSpace,
+    /// Behind `=`.
+    ExtensionValueStart,
+    ExtensionValue,
+    ExtensionQuoted,
+    /// Behind `\\`.
+    ExtensionEscape,
+    /// Behind the closing quote.
+    ExtensionQuotedEnd,
     SizeLf,
     Data,
     DataCr,
@@ -129,19 +142,30 @@ impl Drain {
     fn after(&mut self, byte: u8) -> Result<State, Fault> {
         match (self.state, byte) {
             (State::Size, _) => self.digit(byte),
-            (State::SizeDigits, b'\r') | (State::Extension, b'\r') => Ok(State::SizeLf),
-            (State::SizeDigits | State::ExtensionSpace, b';') => {
-                self.extra(State::Extension, Fault::ChunkExtension)
-            }
-            // White space is allowed before the semicolon only (RFC 9112 §7.1.1).
-            (State::SizeDigits | State::ExtensionSpace, b' ' | b'\t') => {
+            (State::SizeDigits, b'\r') => Ok(State::SizeLf),
+            (State::SizeDigits, b';') => self.extra(State::ExtensionStart, Fault::ChunkExtension),
+            (State::SizeDigits, b' ' | b'\t') => {
                 self.extra(State::ExtensionSpace, Fault::ChunkExtension)
             }
             (State::SizeDigits, _) => self.digit(byte),
-            (State::Extension, _) if is_text(byte) => {
-                self.extra(State::Extension, Fault::ChunkExtension)
+            (
+                State::ExtensionSpace
+                | State::ExtensionStart
+                | State::ExtensionName
+                | State::ExtensionNameSpace
+                | State::ExtensionValueStart
+                | State::ExtensionValue
+                | State::ExtensionQuoted
+                | State::ExtensionEscape
+                | State::ExtensionQuotedEnd,
+                _,
+            ) => {
+                let then = after_in_extension(self.state, byte).ok_or(Fault::ChunkExtension)?;
+                if then == State::SizeLf {
+                    return Ok(then);
+                }
+                self.extra(then, Fault::ChunkExtension)
             }
-            (State::ExtensionSpace | State::Extension, _) => Err(Fault::ChunkExtension),
             (State::SizeLf, b'\n') => self.size_read(),
             (State::SizeLf, _) => Err(Fault::ChunkSize),
             (State::DataCr, b'\r') => Ok(State::DataLf),
@@ -199,7 +223,39 @@ impl Drain {
     }
 }
 
-/// What a field value or an extension may have in it (RFC 9110 §5.5).
+/// The state after one byte of a chunk extension; none if it may not stand there (RFC 9112 §7.1.1).
+fn after_in_extension(state: State, byte: u8) -> Option<State> {
+    use State::{
+        ExtensionEscape, ExtensionName, ExtensionNameSpace, ExtensionQuoted, ExtensionQuotedEnd,
+        ExtensionSpace, ExtensionStart, ExtensionValue, ExtensionValueStart, SizeLf,
+    };
+    let is_space = matches!(byte, b' ' | b'\t');
+    Some(match (state, byte) {
+        (ExtensionName | ExtensionValue | ExtensionQuotedEnd, b'\r') => SizeLf,
+        (
+            ExtensionSpace | ExtensionName | ExtensionNameSpace | ExtensionValue
+            | ExtensionQuotedEnd,
+            b';',
+        ) => ExtensionStart,
+        (ExtensionName | ExtensionNameSpace, b'=') => ExtensionValueStart,
+        (ExtensionValueStart, b'"') => ExtensionQuoted,
+        (ExtensionQuoted, b'"') => ExtensionQuotedEnd,
+        (ExtensionQuoted, b'\\') => ExtensionEscape,
+        (ExtensionQuoted | ExtensionEscape, _) if is_text(byte) => ExtensionQuoted,
+        (ExtensionSpace | ExtensionStart | ExtensionNameSpace | ExtensionValueStart, _)
+            if is_space =>
+        {
+            state
+        }
+        (ExtensionName, _) if is_space => ExtensionNameSpace,
+        (ExtensionValue | ExtensionQuotedEnd, _) if is_space => ExtensionSpace,
+        (ExtensionStart | ExtensionName, _) if is_token(byte) => ExtensionName,
+        (ExtensionValueStart | ExtensionValue, _) if is_token(byte) => ExtensionValue,
+        _ => return None,
+    })
+}
+
+/// What a field value or a quoted string may have in it (RFC 9110 §5.5).
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
@@ -297,8 +353,8 @@ mod tests {
         // Name; what is in front; what is repeated; what follows; how much of the bound the front and the end take.
         let rows: &[(&str, &str, &str, &str, usize, Fault)] = &[
             ("zeros", "0", "0", "\r\n\r\n", 0, Fault::ChunkSize),
-            ("extension", "0", ";", "\r\n\r\n", 0, Fault::ChunkExtension),
-            ("spaces", "0", " ", ";\r\n\r\n", 1, Fault::ChunkExtension),
+            ("extension", "0;", "a", "\r\n\r\n", 1, Fault::ChunkExtension),
+            ("spaces", "0", " ", ";a\r\n\r\n", 2, Fault::ChunkExtension),
             ("trailer name", "0\r\n", "a", ":\r\n\r\n", 1, Fault::Trailer),
             ("trailer value", "0\r\na:", "b", "\r\n\r\n", 2, Fault::Trailer),
         ];

@@ -31,8 +31,8 @@ pub struct Conn {
 /// What the next bytes belong to.
 #[derive(Debug)]
 enum Reading {
-    /// A head, of which this many bytes were to be kept.
-    Head { kept: usize },
+    /// A head, of which this many bytes were to be kept, behind so many of empty lines that were not.
+    Head { kept: usize, empty: usize },
     /// A body. Its head was to be kept.
     Body { drain: Drain },
     /// The next head: a request was handed out, and this is what was said to follow its reply.
@@ -43,7 +43,7 @@ enum Reading {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self::Head { kept: 0 }
+        Self::Head { kept: 0, empty: 0 }
     }
 }
 
@@ -91,7 +91,7 @@ impl Conn {
     pub fn waits_for(&self) -> Waits {
         match self.reading {
             Reading::Body { .. } => Waits::Body,
-            Reading::Head { kept: 0 } | Reading::Handed { .. } | Reading::Again { .. } => {
+            Reading::Head { kept: 0, .. } | Reading::Handed { .. } | Reading::Again { .. } => {
                 Waits::NextRequest
             }
             Reading::Head { .. } => Waits::Head,
@@ -116,6 +116,9 @@ impl Conn {
         slots: &'h mut Slots<'b>,
         limits: &Limits,
     ) -> Result<Step<'h, 'b>, Fault> {
+        if self.empty_len(bytes) > limits.head_len {
+            return Err(Fault::HeadTooLong);
+        }
         let Some(end) = self.judged_end(bytes, limits) else {
             return Ok(self.await_head(bytes));
         };
@@ -143,7 +146,7 @@ impl Conn {
     /// Up to where the bytes are to be judged, if that is further than before.
     fn judged_end(&self, bytes: &[u8], limits: &Limits) -> Option<usize> {
         let kept = match self.reading {
-            Reading::Head { kept } => kept,
+            Reading::Head { kept, .. } => kept,
             Reading::Handed { .. } => 0,
             Reading::Body { .. } | Reading::Again { .. } => return Some(bytes.len()),
         };
@@ -160,10 +163,27 @@ impl Conn {
     }
 
     fn await_head<'h, 'b>(&mut self, bytes: &[u8]) -> Step<'h, 'b> {
+        let empty = self.empty_len(bytes);
         let only_empty_lines = request::empty_lines_len(bytes) == bytes.len();
+        self.reading = if only_empty_lines {
+            Reading::Head { kept: 0, empty }
+        } else {
+            Reading::Head {
+                kept: bytes.len(),
+                empty: empty - request::empty_lines_len(bytes),
+            }
+        };
         let keep = if only_empty_lines { 0 } else { bytes.len() };
-        self.reading = Reading::Head { kept: keep };
         Step::Incomplete { keep }
+    }
+
+    /// Bytes of empty lines in front of the next head, those that were not kept included.
+    fn empty_len(&self, bytes: &[u8]) -> usize {
+        match self.reading {
+            Reading::Head { empty, .. } => empty + request::empty_lines_len(bytes),
+            Reading::Handed { .. } => request::empty_lines_len(bytes),
+            Reading::Body { .. } | Reading::Again { .. } => 0,
+        }
     }
 
     /// Where a request ends, and whether another may follow its reply; nothing if it has not ended yet.

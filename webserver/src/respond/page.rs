@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::files::entry::Content;
-use crate::files::shelf::{Resource, Shelf};
+use crate::files::shelf::{Moment, Resource, Shelf};
 use crate::files::site;
 use crate::http::head::{self, DateLine};
 use crate::http::method::Method;
@@ -18,6 +18,17 @@ use crate::respond::{ALLOW, Visit};
 #[derive(Debug)]
 pub(super) struct Pages {
     prepared: Vec<(Status, Box<[u8]>)>,
+}
+
+/// Something that is wrong with a request, and whom to tell.
+pub(super) struct Wrong<'a> {
+    pub(super) status: Status,
+    /// More about it, in our own words.
+    pub(super) detail: Option<&'a str>,
+    /// How the request asked.
+    pub(super) method: Method,
+    pub(super) then: Persistence,
+    pub(super) now: Moment,
 }
 
 /// A page about to be put out.
@@ -41,27 +52,31 @@ impl Pages {
         }
     }
 
-    /// Tells what is wrong with a well-formed request.
+    /// Tells what is wrong.
     pub(super) fn error(
         &self,
+        wrong: &Wrong<'_>,
         date: &DateLine,
-        status: Status,
-        visit: &Visit<'_, '_, '_>,
         shelf: &mut Shelf,
         out: &mut Output,
     ) -> Reply {
+        let status = wrong.status;
         let mut fields = own_fields(status);
         fields.extend_from_slice(shelf.site().rules.everywhere());
-        let own = own_page(status, visit, shelf);
+        let own = own_page(wrong, shelf);
+        let detailed = wrong.detail.map(|detail| html(status, Some(detail)));
+        let body: &[u8] = match (&own, &detailed) {
+            (Some((_, page)), _) => page,
+            (None, Some(page)) => page,
+            (None, None) => self.prepared(status),
+        };
         let page = Page {
             status,
             content_type: own.as_ref().map_or(HTML, |(kind, _)| kind),
-            body: own
-                .as_ref()
-                .map_or_else(|| self.prepared(status), |(_, bytes)| bytes),
+            body,
             fields: &fields,
         };
-        page.put(date, visit.request.method, visit.then, out)
+        page.put(date, wrong.method, wrong.then, out)
     }
 
     /// Tells where a folder is: the same place, with a slash (RFC 9110 §15.4.9).
@@ -83,25 +98,6 @@ impl Pages {
             fields: &fields,
         };
         page.put(date, visit.request.method, visit.then, out)
-    }
-
-    /// Tells what is wrong with bytes that are no request, or not one that can be followed; nothing else does on the
-    /// connection.
-    pub(super) fn explain(
-        &self,
-        date: &DateLine,
-        status: Status,
-        detail: Option<&str>,
-        method: Method,
-        out: &mut Output,
-    ) -> Reply {
-        let page = Page {
-            status,
-            content_type: HTML,
-            body: &html(status, detail),
-            fields: &own_fields(status),
-        };
-        page.put(date, method, Persistence::Close, out)
     }
 
     fn prepared(&self, status: Status) -> &[u8] {
@@ -152,15 +148,13 @@ fn own_fields(status: Status) -> Vec<u8> {
 }
 
 /// The file that the site has for a status, if it is one that is kept in memory.
-fn own_page(
-    status: Status,
-    visit: &Visit<'_, '_, '_>,
-    shelf: &mut Shelf,
-) -> Option<(&'static str, Arc<[u8]>)> {
+fn own_page(wrong: &Wrong<'_>, shelf: &mut Shelf) -> Option<(&'static str, Arc<[u8]>)> {
     let pages = &shelf.site().config.error_pages;
-    let (_, page) = pages.iter().find(|(code, _)| *code == status.code())?;
+    let (_, page) = pages
+        .iter()
+        .find(|(code, _)| *code == wrong.status.code())?;
     let path = site::page_path(page);
-    match shelf.find(&path, visit.now) {
+    match shelf.find(&path, wrong.now) {
         Ok(Resource::File(entry)) => match &entry.plain.content {
             Content::Memory(bytes) => Some((entry.content_type, Arc::clone(bytes))),
             Content::File(_) => None,

@@ -23,6 +23,7 @@ use common::log::Level;
 use crate::files::shelf::Moment;
 use crate::http::conn::{Conn, Step, Waits};
 use crate::http::request::{self, Persistence, Slots};
+use crate::http::status::Status;
 use crate::respond::Answer;
 use crate::respond::job::Job;
 use crate::server::kit::Kit;
@@ -49,6 +50,9 @@ pub(crate) struct Peer {
     state: State,
     /// Whether there may be more to receive.
     readable: bool,
+    /// Whether the system has said that no more will come after what there is. It says so once, and perhaps before all
+    /// that came is received.
+    ended: bool,
     /// Whether a request was ever answered.
     served: bool,
     /// Whether the event loop watches the socket.
@@ -121,6 +125,7 @@ impl Peer {
             visitors,
             state: State::Open,
             readable: true,
+            ended: false,
             served: false,
             watched: false,
         }
@@ -130,9 +135,10 @@ impl Peer {
         self.stream.as_fd()
     }
 
-    /// Something came, or there is room to send.
-    pub(crate) const fn wake(&mut self) {
+    /// Something came, or there is room to send; or the client has ended its side, or the connection.
+    pub(crate) const fn wake(&mut self, ended: bool) {
         self.readable = true;
+        self.ended |= ended;
     }
 
     /// Whether nothing is lost if it ends now: no part of a request has come, and no part of a reply is left.
@@ -156,7 +162,12 @@ impl Peer {
         }
         let rest = std::mem::take(&mut self.rest);
         self.state = State::Ending(End::Linger);
-        let reply = kit.responder.time_out(&rest, &mut kit.outgoing.output);
+        let reply = kit.responder.break_off(
+            Status::RequestTimeout,
+            &rest,
+            kit.now,
+            &mut kit.outgoing.output,
+        );
         kit.metrics.replied(reply.status);
         kit.log.put_refused(&rest, reply, self.client.as_deref());
         self.last_word(kit)
@@ -184,7 +195,12 @@ impl Peer {
     pub(crate) fn put_off(&mut self, kit: &mut Kit) -> Turn {
         let rest = std::mem::take(&mut self.rest);
         self.state = State::Ending(End::Linger);
-        let reply = kit.responder.put_off(&rest, &mut kit.outgoing.output);
+        let reply = kit.responder.break_off(
+            Status::Unavailable,
+            &rest,
+            kit.now,
+            &mut kit.outgoing.output,
+        );
         kit.metrics.replied(reply.status);
         kit.log.put_refused(&rest, reply, self.client.as_deref());
         self.last_word(kit)
@@ -277,6 +293,14 @@ impl Peer {
                     self.waited_since = self.waited_since.or_else(|| NonZeroU64::new(now));
                     Ok(Turn::Job(job))
                 }
+                // Nobody is kept when the server stops but for a request that has begun.
+                Read::All
+                    if kit.stopping
+                        && self.is_idle()
+                        && self.conn.waits_for() == Waits::NextRequest =>
+                {
+                    self.end(End::AtOnce, kit)
+                }
                 Read::All if !self.readable => Ok(Turn::Wait(self.due(replied))),
                 Read::All | Read::More => Ok(Turn::Again(self.due(replied))),
             },
@@ -292,7 +316,7 @@ impl Peer {
             match self.stream.receive(&mut kit.input[kept..]) {
                 Ok(Received { len: 0, .. }) => return Ok((kept, true)),
                 Ok(Received { len, drained }) => {
-                    self.readable = !drained;
+                    self.readable = !drained || self.ended;
                     return Ok((kept + len, false));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -391,7 +415,9 @@ impl Peer {
                     }
                 }
                 Err(fault) => {
-                    let reply = kit.responder.refuse(fault, &kit.input[at..filled], output);
+                    let reply =
+                        kit.responder
+                            .refuse(fault, &kit.input[at..filled], kit.now, output);
                     kit.metrics.replied(reply.status);
                     kit.log
                         .put_refused(&kit.input[at..filled], reply, self.client.as_deref());

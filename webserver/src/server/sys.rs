@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::ioctl::{Getter, Opcode, ioctl};
+use rustix::net::sockopt::socket_acceptconn;
 
 /// Bytes handed to a socket that its peer has not acknowledged yet.
 ///
@@ -21,23 +22,30 @@ pub(crate) fn unsent(socket: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// Takes over a descriptor that the parent process has left open for us.
+/// Takes over a socket that the parent process has left open for us to listen on.
+///
+/// To be called before this process listens on anything of its own, so that no socket of ours can be mistaken for it.
 ///
 /// # Errors
-/// If there is none of this number.
+/// If the descriptor of this number is not open, or not a listening socket.
 pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: the descriptor is only looked at here, and F_GETFD tells without harm whether it is open.
-    let open = rustix::io::fcntl_getfd(unsafe { BorrowedFd::borrow_raw(number) });
-    open?;
-    // SAFETY: it is open, and by the protocol (sd_listen_fds(3)) the numbers from 3 on are handed to this process
-    // alone; nothing else here was told of them, and each is taken once, at the start.
+    if number < 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: it is not -1, and only looked at here: whether it is open is what is asked.
+    let looked_at = unsafe { BorrowedFd::borrow_raw(number) };
+    if !socket_acceptconn(looked_at)? {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: it is open and listens, and nothing in this process does so yet: it was handed over (sd_listen_fds(3)),
+    // and each is taken once.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::os::fd::AsFd;
+    use std::os::fd::{AsFd, AsRawFd};
     use std::os::unix::net::UnixStream;
 
     use super::*;
@@ -54,7 +62,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_open_cannot_be_inherited() {
-        assert!(inherited(1_000_000).is_err());
+    fn what_does_not_listen_cannot_be_inherited() {
+        let file = std::fs::File::open("/").unwrap();
+        let (connected, _other) = UnixStream::pair().unwrap();
+        for number in [1_000_000, -1, file.as_raw_fd(), connected.as_raw_fd()] {
+            assert!(inherited(number).is_err(), "{number}");
+        }
     }
 }

@@ -151,7 +151,9 @@ impl Worker {
                 data => {
                     let token = Token::from_bits(data);
                     if let Some(peer) = self.peers.get_mut(token) {
-                        peer.wake();
+                        let gone = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
+                        let flags = event.flags;
+                        peer.wake(flags.intersects(gone));
                         self.turn(token);
                     }
                 }
@@ -378,7 +380,7 @@ impl Worker {
         for token in self.peers.tokens() {
             if let Some(peer) = self.peers.get_mut(token).filter(|peer| peer.is_idle()) {
                 // What has come meanwhile is answered.
-                peer.wake();
+                peer.wake(false);
                 self.turn(token);
             }
             if self.peers.get_mut(token).is_some_and(|peer| peer.is_idle()) {
