@@ -226,9 +226,18 @@ fn many_files_and_none() {
             .expect("a list")
             .is(200);
     }
-    // A list follows the folder.
-    sandbox.file("root/many/new.txt", "");
-    assert!(server.get("/many/").text().contains("new.txt"));
+    // A list follows the folder, however quickly one comes behind another.
+    sandbox.file("root/few/first.txt", "");
+    for number in 0..100 {
+        list.get("/few/").is(200);
+        sandbox.file(format!("root/few/{number}-new.txt"), "");
+        let reply = server.get("/few/");
+        let name = format!("{number}-new.txt");
+        assert!(
+            reply.is(200).text().contains(&name),
+            "no {name} in\n{reply}"
+        );
+    }
 }
 
 #[test]

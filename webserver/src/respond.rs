@@ -34,7 +34,7 @@ use crate::reply::{Output, Reply};
 
 use auth::{Credentials, Guard};
 use hosts::Hosts;
-use job::{Done, Job, Product};
+use job::{Done, Job, Product, Work};
 use page::{Pages, Wrong};
 
 /// What a request is answered with.
@@ -57,6 +57,8 @@ pub struct Responder {
     path: Vec<u8>,
     /// Something that no client can guess, so that boundaries of parts cannot be foreseen.
     secret: u64,
+    /// Jobs handed out until now.
+    jobs: u64,
 }
 
 /// A request on its way through the pipeline.
@@ -80,6 +82,7 @@ impl Responder {
             date: DateLine::new(HttpDate::from_secs(0)),
             path: Vec::new(),
             secret,
+            jobs: 0,
         }
     }
 
@@ -141,11 +144,8 @@ impl Responder {
             Credentials::Accepted => {}
             Credentials::Refused => return self.error(&visit, Status::Unauthorized, out),
             Credentials::Unknown(work) => {
-                return Answer::Later(Box::new(Job {
-                    key: key(b'V', &[authorization.unwrap_or_default()]),
-                    site: visit.site,
-                    work,
-                }));
+                let key = key(b'V', &[authorization.unwrap_or_default()]);
+                return self.later(&visit, key, work);
             }
         }
         // 5. What is there.
@@ -199,7 +199,9 @@ impl Responder {
     pub fn done(&mut self, done: Done, now: Moment) {
         let shelf = self.hosts.shelf(done.site);
         match done.product {
-            Product::Page(page) => shelf.keep_page(&done.key, page.unwrap_or_default(), now),
+            Product::Page(page) => {
+                shelf.keep_page(&done.key, page.unwrap_or_default(), done.number, now);
+            }
             Product::Form {
                 path,
                 facts,
@@ -241,6 +243,17 @@ impl Responder {
             len: 0,
             then: visit.then,
         })
+    }
+
+    /// Hands out a job.
+    fn later(&mut self, visit: &Visit<'_, '_, '_>, key: Box<[u8]>, work: Work) -> Answer {
+        self.jobs += 1;
+        Answer::Later(Box::new(Job {
+            number: self.jobs,
+            key,
+            site: visit.site,
+            work,
+        }))
     }
 
     /// Nothing is there: the page that stands for everything, or a word.

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use harness::{Command, Sandbox, needs_tool};
+use harness::{Command, Output, Sandbox, needs_tool};
 
 use crate::server::Server;
 
@@ -15,6 +15,7 @@ mod download;
 mod packages;
 mod programs;
 mod proxy;
+mod stopping;
 
 /// The address of a path.
 pub(crate) fn url(server: &Server, path: &str) -> String {
@@ -34,10 +35,15 @@ pub(crate) struct Answer {
 /// Stops a server that was started with `--log common`, and returns what it answered, in order.
 #[track_caller]
 pub(crate) fn answers(server: Server) -> Vec<Answer> {
-    let output = server.stop();
-    let lines: Vec<Answer> = output.stdout_text().lines().map(answer).collect();
-    assert!(!lines.is_empty(), "nothing was logged\n{output}");
-    lines
+    answers_of(&server.stop())
+}
+
+/// What a server has answered that has ended.
+#[track_caller]
+fn answers_of(ended: &Output) -> Vec<Answer> {
+    let answers: Vec<Answer> = ended.stdout_text().lines().map(answer).collect();
+    assert!(!answers.is_empty(), "nothing was logged\n{ended}");
+    answers
 }
 
 /// `CLIENT - USER [TIME] "METHOD TARGET VERSION" STATUS SENT`

@@ -43,8 +43,9 @@ pub struct Moment {
     pub ms: u64,
     /// Nanoseconds since 1970 began.
     pub wall_nanos: i128,
-    /// When the request was first judged, if it has waited since for something that is now on the shelf.
-    pub waited_since: Option<u64>,
+    /// The number of the job that the request has waited for, if any: what came of this one or a later one was seen
+    /// after the request had come.
+    pub waited_for: Option<u64>,
 }
 
 /// A site as one worker knows it.
@@ -55,8 +56,17 @@ pub struct Shelf {
     known: Cache<Known>,
     missing: HashMap<Box<[u8]>, u64, RandomState>,
     folders: Folders,
-    pages: Cache<(Arc<[u8]>, u64)>,
+    pages: Cache<Page>,
     lookups: Lookups,
+}
+
+/// A page that was made, and when.
+#[derive(Debug)]
+struct Page {
+    bytes: Arc<[u8]>,
+    made: u64,
+    /// The number of the job that made it.
+    job: u64,
 }
 
 /// How often paths were looked up.
@@ -151,17 +161,19 @@ impl Shelf {
 
     /// A page that was made for a request such as this.
     pub fn page(&mut self, key: &[u8], now: Moment) -> Option<Arc<[u8]>> {
-        let (page, made) = self.pages.get(key)?;
-        is_fresh(*made, self.fresh_ms, now).then(|| Arc::clone(page))
+        let page = self.pages.get(key)?;
+        let was_waited_for = now.waited_for.is_some_and(|job| page.job >= job);
+        (was_waited_for || is_fresh(page.made, self.fresh_ms, now)).then(|| Arc::clone(&page.bytes))
     }
 
-    /// Remembers a page that was made.
-    pub fn keep_page(&mut self, key: &[u8], page: Arc<[u8]>, now: Moment) {
+    /// Remembers a page that a job has made.
+    pub fn keep_page(&mut self, key: &[u8], bytes: Arc<[u8]>, job: u64, now: Moment) {
         let weight = Weight {
-            bytes: page.len() as u64,
+            bytes: bytes.len() as u64,
             files: 0,
         };
-        self.pages.insert(key, (page, now.ms), weight);
+        let made = now.ms;
+        self.pages.insert(key, Page { bytes, made, job }, weight);
     }
 
     /// Adds to a file's forms one that was made of it, or that it was not worth making.
@@ -315,7 +327,6 @@ impl Known {
 /// Whether what was looked at then may be taken for true now.
 fn is_fresh(checked: u64, fresh_ms: u64, now: Moment) -> bool {
     now.ms.saturating_sub(checked) < fresh_ms
-        || now.waited_since.is_some_and(|since| checked >= since)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::http::multipart::{self, Multipart};
 use crate::http::range::{ByteRange, Parts, Ranges};
 use crate::http::status::Status;
 use crate::reply::{Output, Piece, Reply};
-use crate::respond::job::{Job, Source, Work};
+use crate::respond::job::{Source, Work};
 use crate::respond::{Answer, Responder, Visit, key};
 
 /// Contents up to this long are copied behind their head and leave with it, and with those of the requests that came
@@ -114,23 +114,19 @@ impl Responder {
             return Answer::Reply(self.whole(visit, &entry.plain, out));
         };
         let tag = entry.plain.etag;
-        Answer::Later(Box::new(Job {
-            key: key(
-                b'C',
-                &[
-                    tag.as_bytes(),
-                    coding.token().unwrap_or_default().as_bytes(),
-                    &path,
-                ],
-            ),
-            site: visit.site,
-            work: Work::Compress {
-                path: path.into(),
-                facts: entry.facts,
-                coding,
-                bytes,
-            },
-        }))
+        let parts = [
+            tag.as_bytes(),
+            coding.token().unwrap_or_default().as_bytes(),
+            &path,
+        ];
+        let key = key(b'C', &parts);
+        let work = Work::Compress {
+            path: path.into(),
+            facts: entry.facts,
+            coding,
+            bytes,
+        };
+        self.later(visit, key, work)
     }
 
     fn whole(&self, visit: &Visit<'_, '_, '_>, form: &Form, out: &mut Output) -> Reply {

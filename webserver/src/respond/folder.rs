@@ -11,7 +11,7 @@ use crate::http::head;
 use crate::http::method::Method;
 use crate::http::status::Status;
 use crate::reply::{Output, Piece, Reply};
-use crate::respond::job::{Job, ListForm, Work};
+use crate::respond::job::{ListForm, Work};
 use crate::respond::{Answer, Responder, Visit, key};
 
 /// All but what RFC 3986 §2.3 leaves as it is; a colon, above all, would make a scheme of what stands before it.
@@ -92,16 +92,13 @@ impl Responder {
         );
         let shelf = self.hosts.shelf(visit.site);
         let Some(page) = shelf.page(&key, visit.now) else {
-            return Answer::Later(Box::new(Job {
-                key,
-                site: visit.site,
-                work: Work::List {
-                    site: Arc::clone(shelf.site()),
-                    path,
-                    order,
-                    form,
-                },
-            }));
+            let work = Work::List {
+                site: Arc::clone(shelf.site()),
+                path,
+                order,
+                form,
+            };
+            return self.later(visit, key, work);
         };
         if page.is_empty() {
             return self.error(visit, Status::Forbidden, out);

@@ -17,6 +17,8 @@ use crate::http::accept::Coding;
 /// What is to be done.
 #[derive(Debug)]
 pub struct Job {
+    /// Its number among a worker's: later jobs have higher ones.
+    pub number: u64,
     /// What it is for: equal for jobs of which one does for all.
     pub key: Box<[u8]>,
     /// Whose shelf the product belongs on.
@@ -103,6 +105,8 @@ impl Source {
 #[derive(Debug)]
 pub struct Done {
     /// The job's.
+    pub number: u64,
+    /// The job's.
     pub key: Box<[u8]>,
     /// The job's.
     pub site: usize,
@@ -160,6 +164,7 @@ impl Job {
             }
         };
         Done {
+            number: self.number,
             key: self.key,
             site: self.site,
             product,

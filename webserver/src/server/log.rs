@@ -9,6 +9,7 @@ use crate::access::record::{Asked, Record, first_line};
 use crate::access::stamp::Stamp;
 use crate::http::field::Field;
 use crate::http::request::Request;
+use crate::http::status::Status;
 use crate::reply::Reply;
 use crate::respond::auth::user;
 
@@ -60,7 +61,11 @@ impl Log {
         elapsed: Duration,
     ) {
         let Some(log) = &mut self.0 else { return };
-        let user = request.line(Field::Authorization).and_then(user);
+        // Who did not get in may have claimed to be anyone.
+        let user = request
+            .line(Field::Authorization)
+            .filter(|_| reply.status != Status::Unauthorized)
+            .and_then(user);
         let forwarded = (
             request.lines(Field::XForwardedFor),
             request.lines(Field::Forwarded),

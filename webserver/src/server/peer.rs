@@ -44,8 +44,8 @@ pub(crate) struct Peer {
     sending: Option<Box<Sending>>,
     /// Where it comes from, if anyone wants to know.
     client: Option<Box<IpAddr>>,
-    /// When its request began to wait for a job: milliseconds since the worker began.
-    waited_since: Option<NonZeroU64>,
+    /// The number of the first job that its request has waited for.
+    waited_for: Option<NonZeroU64>,
     visitors: Visitors,
     state: State,
     /// Whether there may be more to receive.
@@ -121,7 +121,7 @@ impl Peer {
             rest: Box::default(),
             sending: None,
             client: client.map(Box::new),
-            waited_since: None,
+            waited_for: None,
             visitors,
             state: State::Open,
             readable: true,
@@ -289,8 +289,7 @@ impl Peer {
             Progress::Done => match read {
                 Read::Last(end) => self.end(end, kit),
                 Read::Job(job) => {
-                    let now = kit.now.ms.max(1);
-                    self.waited_since = self.waited_since.or_else(|| NonZeroU64::new(now));
+                    self.waited_for = self.waited_for.or_else(|| NonZeroU64::new(job.number));
                     Ok(Turn::Job(job))
                 }
                 // Nobody is kept when the server stops but for a request that has begun.
@@ -364,7 +363,7 @@ impl Peer {
                         then
                     };
                     let moment = Moment {
-                        waited_since: self.waited_since.map(NonZeroU64::get),
+                        waited_for: self.waited_for.map(NonZeroU64::get),
                         ..kit.now
                     };
                     let answer = match self.visitors {
@@ -384,7 +383,7 @@ impl Peer {
                         }
                         Answer::Reply(reply) => {
                             self.served = true;
-                            self.waited_since = None;
+                            self.waited_for = None;
                             kit.metrics.replied(reply.status);
                             if kit.log.is_on() && self.visitors == Visitors::Public {
                                 if kit.outgoing.output.pieces.is_empty() {

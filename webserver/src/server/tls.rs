@@ -19,30 +19,32 @@ use crate::error::ConfigError;
 pub(crate) fn load(config: &TlsConfig) -> Result<Arc<ServerConfig>, ConfigError> {
     let certificates = CertificateDer::pem_file_iter(&config.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| wrong(&config.cert, error))?;
+        .map_err(|error| wrong(&config.cert, "certificate", error))?;
     if certificates.is_empty() {
-        return Err(unusable(&config.cert, "holds no certificate in PEM form"));
+        return Err(nothing_in(&config.cert, "certificate"));
     }
-    let key =
-        PrivateKeyDer::from_pem_file(&config.key).map_err(|error| wrong(&config.key, error))?;
+    let key = PrivateKeyDer::from_pem_file(&config.key)
+        .map_err(|error| wrong(&config.key, "private key", error))?;
     let mut tls = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(&config.cert, &error.to_string()))?
         .with_no_client_auth()
         .with_single_cert(certificates, key)
         .map_err(|error| {
-            unusable(
-                &config.cert,
-                &format!("and its key cannot be used: {error}"),
-            )
+            let reason = if let rustls::Error::InconsistentKeys(_) = error {
+                "does not belong to the certificate".to_owned()
+            } else {
+                format!("and its certificate cannot be used: {error}")
+            };
+            unusable(&config.key, &reason)
         })?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(tls))
 }
 
-fn wrong(path: &Path, error: pem::Error) -> ConfigError {
+fn wrong(path: &Path, what: &str, error: pem::Error) -> ConfigError {
     if matches!(error, pem::Error::NoItemsFound) {
-        return unusable(path, "holds nothing of the kind in PEM form");
+        return nothing_in(path, what);
     }
     ConfigError::TlsFile {
         path: path.to_owned(),
@@ -52,6 +54,10 @@ fn wrong(path: &Path, error: pem::Error) -> ConfigError {
             io::Error::new(io::ErrorKind::InvalidData, error)
         },
     }
+}
+
+fn nothing_in(path: &Path, what: &str) -> ConfigError {
+    unusable(path, &format!("holds no {what} in PEM form (-----BEGIN …)"))
 }
 
 fn unusable(path: &Path, reason: &str) -> ConfigError {

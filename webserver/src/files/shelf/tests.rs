@@ -147,13 +147,22 @@ fn a_page_that_was_waited_for_is_given_out_however_short_it_is_fresh() {
         ..SiteConfig::default()
     };
     let mut shelf = shelf(place.path(), config);
-    shelf.keep_page(b"key", (*b"page").into(), at(100));
-    assert!(shelf.page(b"key", at(100)).is_none(), "asked for anew");
-    let waited = Moment {
-        waited_since: Some(90),
-        ..at(130)
+    shelf.keep_page(b"key", (*b"page").into(), 7, at(100));
+    let waited_for = |number| Moment {
+        waited_for: number,
+        ..at(100)
     };
-    assert_eq!(shelf.page(b"key", waited).as_deref(), Some(&b"page"[..]));
+    assert!(
+        shelf.page(b"key", waited_for(None)).is_none(),
+        "asked for anew"
+    );
+    assert!(
+        shelf.page(b"key", waited_for(Some(8))).is_none(),
+        "made before it was asked for"
+    );
+    for job in [6, 7] {
+        assert!(shelf.page(b"key", waited_for(Some(job))).is_some(), "{job}");
+    }
 }
 
 fn place(files: &[&str]) -> tempfile::TempDir {
@@ -197,7 +206,7 @@ fn at(ms: u64) -> Moment {
     Moment {
         ms,
         wall_nanos: i128::try_from(now.as_nanos()).unwrap() + SETTLED_NANOS,
-        waited_since: None,
+        waited_for: None,
     }
 }
 
