@@ -12,7 +12,7 @@ use common::quote;
 pub enum ConfigError {
     /// A root that is not there, not a folder, or not ours to read.
     #[error(
-        "cannot serve {}: name a folder that exists and may be read",
+        "cannot serve {}: name a folder that exists and may be read, such as . for this one",
         quote::always(path)
     )]
     Root {
@@ -30,7 +30,10 @@ pub enum ConfigError {
         reason: String,
     },
     /// A page that is to be served in the place of others, and is not there.
-    #[error("{} is not a file beneath the root", quote::always(path))]
+    #[error(
+        "there is no file {} in the folder to serve; a page is named as seen from there",
+        quote::always(path)
+    )]
     Page {
         /// As it was given.
         path: String,

@@ -35,6 +35,6 @@ fn serve(start: Start, clock: Clock) -> Result<Ended, ConfigError> {
     let shutdown = Shutdown::install()?;
     let announcer = Announcer::new(&start.config, start.opening, start.style);
     let server = Server::start(start.config, clock, start.logger)?;
-    announcer.announce(server.addrs());
+    announcer.announce(server.addrs(), server.admin());
     Ok(server.run(shutdown.events()))
 }

@@ -137,7 +137,7 @@ fn it_fits_a_telephone() {
 
 /// The least contrast to what is behind, of all text on the page (WCAG 2.2 §1.4.3 counts it so), and how light the
 /// background is.
-const CONTRAST: &str = "
+pub(super) const CONTRAST: &str = "
     const parse = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
     const lightness = colour => {
         const [r, g, b] = parse(colour)
@@ -150,7 +150,7 @@ const CONTRAST: &str = "
     document.body.append(probe);
     const behind = lightness(getComputedStyle(probe).backgroundColor);
     probe.remove();
-    const contrasts = [...document.querySelectorAll('main *')].map(element => {
+    const contrasts = [...document.querySelectorAll('body *')].map(element => {
         const own = lightness(getComputedStyle(element).color);
         return (Math.max(own, behind) + 0.05) / (Math.min(own, behind) + 0.05);
     });

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use harness::Sandbox;
 
 use super::driver::Browser;
+use super::listing::CONTRAST;
 use crate::clients::{answers, url};
 use crate::server::Server;
 
@@ -44,6 +45,19 @@ fn the_first_page_with_its_pictures() {
             _ => assert!(matches!(answer.status, 200 | 304), "{answer:?}"),
         }
     }
+}
+
+#[test]
+fn what_is_not_found_does_not_dazzle() {
+    let Some(browser) = Browser::start("pages in a browser") else {
+        return;
+    };
+    let server = Server::start(&www(), &[]);
+    browser.prefer("dark");
+    browser.go(&url(&server, "/nowhere.html"));
+    let facts = browser.run(CONTRAST);
+    let fact = |index: usize| facts[index].as_f64().expect("a number");
+    assert!(fact(0) >= 4.5 && fact(1) < 0.5, "{facts}");
 }
 
 #[test]

@@ -314,6 +314,7 @@ fn a_unix_socket() {
     };
     output.stdout_is("hello\ndocs\n");
     server.stop();
+    assert!(!path.exists(), "nobody listens there any more");
 }
 
 #[test]
@@ -407,6 +408,14 @@ fn https_by_a_certificate_it_knows() {
         let output = curl.args(refused).arg(&base).run();
         assert!(!output.status.success(), "{output}");
     }
+    // Plain http is no encrypted request, but its reply says what to do.
+    let plain = base.replace("https:", "http:");
+    let Some(output) = fetch(&["--include", &plain]) else {
+        return;
+    };
+    output
+        .stdout_has("HTTP/1.1 400 Bad Request")
+        .stdout_has("https://");
     // And after all of that it still serves.
     let Some(output) = fetch(&["--insecure", &format!("{base}/hello.txt")]) else {
         return;

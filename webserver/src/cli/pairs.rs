@@ -29,7 +29,7 @@ pub(super) enum PairError {
     Glob(String),
     #[error("give CODE=FILE, such as 404=404.html")]
     ErrorPage,
-    #[error("the server never answers with {0}; the errors it answers with are {ERRORS:?}")]
+    #[error("the server never answers with {0}; the errors it answers with are {all}", all = list(&ERRORS))]
     ErrorCode(u16),
     #[error("give HOST=ROOT, such as example.org=/srv/example")]
     Vhost,
@@ -122,6 +122,11 @@ pub(super) fn error_page(text: &str) -> Result<(u16, String), PairError> {
 const ERRORS: [u16; 16] = [
     400, 401, 403, 404, 405, 408, 412, 413, 414, 416, 417, 431, 500, 501, 503, 505,
 ];
+
+fn list(codes: &[u16]) -> String {
+    let words: Vec<_> = codes.iter().map(u16::to_string).collect();
+    words.join(", ")
+}
 
 /// A host, in lower case, and the folder that is its root.
 pub(super) fn vhost(text: OsString) -> Result<(String, PathBuf), PairError> {

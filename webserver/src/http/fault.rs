@@ -13,6 +13,9 @@ pub enum Fault {
     /// Not `method SP target SP version` (RFC 9112 §3).
     #[error("malformed request line")]
     RequestLine,
+    /// A request in the clear where an encrypted one is awaited (RFC 9110 §4.2.2).
+    #[error("http spoken where https is: the address begins with https://")]
+    Unencrypted,
     /// A version word of another major version (RFC 9110 §2.5).
     #[error("HTTP version not supported")]
     Version,
@@ -108,6 +111,7 @@ impl Fault {
             Self::Expectation => Status::ExpectationFailed,
             Self::BodyTooLarge => Status::ContentTooLarge,
             Self::RequestLine
+            | Self::Unencrypted
             | Self::LineEnd
             | Self::FieldName
             | Self::FieldValue

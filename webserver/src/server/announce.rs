@@ -65,10 +65,11 @@ impl Announcer {
         }
     }
 
-    /// Tells of a server that listens on these addresses. Does not wait for a browser.
-    pub fn announce(&self, addrs: &[SocketAddr]) {
+    /// Tells of a server that listens on these addresses, and is looked after at `admin`. Does not wait for a browser.
+    pub fn announce(&self, addrs: &[SocketAddr], admin: Option<SocketAddr>) {
         let links = Links::of(self.scheme, addrs, &own_addrs());
-        for line in self.lines(&links) {
+        let told = self.lines(&links).into_iter().chain(admin.map(metrics));
+        for line in told {
             streams::notice(&line);
         }
         if self.opening == Opening::CodeAndBrowser {
@@ -107,6 +108,11 @@ impl Announcer {
             });
         lines.collect()
     }
+}
+
+/// Where the server is looked after, which only this tells if the system chose the port.
+fn metrics(admin: SocketAddr) -> String {
+    format!("Health and metrics at http://{admin}/-/metrics")
 }
 
 /// The addresses of the start page, each once.
@@ -351,6 +357,10 @@ mod tests {
         assert_eq!(
             announcer.lines(&Links::default()),
             ["Serving 'www' on the socket 's'"]
+        );
+        assert_eq!(
+            metrics("[::1]:9".parse().unwrap()),
+            "Health and metrics at http://[::1]:9/-/metrics"
         );
     }
 

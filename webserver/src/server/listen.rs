@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -54,6 +54,16 @@ pub(crate) struct Doors {
     pub(crate) workers: Vec<Vec<Door>>,
     /// The addresses, if it is TCP that is listened on.
     pub(crate) addrs: Vec<SocketAddr>,
+    /// The name, if it is a Unix socket.
+    pub(crate) name: Option<SocketName>,
+}
+
+/// The name of a Unix socket, which goes when this is dropped, unless it is another server's by then.
+#[derive(Debug)]
+pub(crate) struct SocketName {
+    path: PathBuf,
+    /// Device and number of the socket that was made.
+    file: Option<(u64, u64)>,
 }
 
 impl Doors {
@@ -65,6 +75,7 @@ impl Doors {
         let mut doors = Self {
             workers: (0..workers).map(|_| Vec::new()).collect(),
             addrs: Vec::new(),
+            name: None,
         };
         match listen {
             Listen::Tcp { addrs, port } if addrs.is_empty() => doors.open_everywhere(*port)?,
@@ -77,7 +88,10 @@ impl Doors {
                         .port();
                 }
             }
-            Listen::Unix { path, mode } => doors.share(open_unix(path, *mode)?.into())?,
+            Listen::Unix { path, mode } => {
+                doors.share(open_unix(path, *mode)?.into())?;
+                doors.name = Some(SocketName::new(path));
+            }
             Listen::Inherited { count } => {
                 for number in FIRST_INHERITED..FIRST_INHERITED + count {
                     doors.share(inherited(number)?)?;
@@ -199,6 +213,29 @@ fn local_addr(socket: &Socket) -> io::Result<SocketAddr> {
         .local_addr()?
         .as_socket()
         .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+impl SocketName {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: file_at(path),
+        }
+    }
+}
+
+impl Drop for SocketName {
+    fn drop(&mut self) {
+        if self.file.is_some() && file_at(&self.path) == self.file {
+            // If it cannot be removed, the next server does it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    let meta = fs::symlink_metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
 }
 
 /// A Unix socket; one that was left behind by a server that is gone makes way.

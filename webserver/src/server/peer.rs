@@ -22,6 +22,7 @@ use common::log::Level;
 
 use crate::files::shelf::Moment;
 use crate::http::conn::{Conn, Step, Waits};
+use crate::http::fault::Fault;
 use crate::http::request::{self, Persistence, Slots};
 use crate::http::status::Status;
 use crate::respond::Answer;
@@ -177,6 +178,7 @@ impl Peer {
     pub(crate) fn turn(&mut self, kit: &mut Kit) -> Turn {
         match self.try_turn(kit) {
             Ok(turn) => turn,
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.set_right(kit),
             // The client is gone, or a file is not what it was: nobody is left to be told.
             Err(error) => {
                 if kit.logger.is_enabled(Level::Debug) {
@@ -203,6 +205,17 @@ impl Peer {
         );
         kit.metrics.replied(reply.status);
         kit.log.put_refused(&rest, reply, self.client.as_deref());
+        self.last_word(kit)
+    }
+
+    /// Tells a client that speaks plainly where encryption is awaited.
+    fn set_right(&mut self, kit: &mut Kit) -> Turn {
+        self.state = State::Ending(End::Linger);
+        let reply =
+            kit.responder
+                .refuse(Fault::Unencrypted, &[], kit.now, &mut kit.outgoing.output);
+        kit.metrics.replied(reply.status);
+        kit.log.put_refused(&[], reply, self.client.as_deref());
         self.last_word(kit)
     }
 

@@ -25,7 +25,7 @@ use crate::files::shelf::Moment;
 use crate::files::site::Site;
 use crate::respond::Responder;
 use crate::server::kit::Kit;
-use crate::server::listen::{Door, Doors};
+use crate::server::listen::{Door, Doors, SocketName};
 use crate::server::log::Log;
 use crate::server::metrics::Counters;
 use crate::server::office::Office;
@@ -50,6 +50,8 @@ pub struct Server {
     config: Config,
     addrs: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
+    /// Kept for its end.
+    _name: Option<SocketName>,
     mailboxes: Vec<Mailbox>,
     workers: Vec<JoinHandle<()>>,
     ends: Receiver<io::Result<()>>,
@@ -125,6 +127,7 @@ impl Server {
             config,
             addrs: doors.addrs,
             admin,
+            _name: doors.name,
             mailboxes,
             workers,
             ends,

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown,
 };
-use rustls::ServerConnection;
+use rustls::{InvalidMessage, ServerConnection};
 
 /// Bytes that wait inside the library, before and after encryption, at most.
 const TLS_BUFFER_LEN: usize = 64 * 1024;
@@ -40,6 +40,10 @@ impl Stream {
     }
 
     /// Receives into `buffer`, which is not empty.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] if a client of an encrypted connection speaks plainly. It is told so plainly, as
+    /// it would not understand anything else.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
         let room = buffer.len();
         match &mut self.tls {
@@ -50,9 +54,14 @@ impl Stream {
                 Ok(Received { len, drained })
             }
             Some(tls) => {
-                let len = receive_encrypted(&self.fd, tls, buffer)?;
+                let received = receive_encrypted(&self.fd, tls, buffer);
+                if let Err(error) = &received
+                    && error.kind() == io::ErrorKind::Unsupported
+                {
+                    self.tls = None;
+                }
                 Ok(Received {
-                    len,
+                    len: received?,
                     drained: false,
                 })
             }
@@ -171,10 +180,17 @@ fn receive_encrypted(
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
             read => return read,
         }
-        if tls.read_tls(&mut Socket(fd))? == 0 {
+        let mut socket = Socket::new(fd);
+        if tls.read_tls(&mut socket)? == 0 {
             return Ok(0);
         }
         let processed = tls.process_new_packets();
+        if let Err(error) = &processed
+            && tls.is_handshaking()
+            && is_plain(error, socket.first)
+        {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         // The handshake's answers, or the alert that says what is wrong.
         let flushed = flush_encrypted(fd, tls);
         processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
@@ -187,23 +203,44 @@ fn receive_encrypted(
 
 fn flush_encrypted(fd: &OwnedFd, tls: &mut ServerConnection) -> io::Result<()> {
     while tls.wants_write() {
-        tls.write_tls(&mut Socket(fd))?;
+        tls.write_tls(&mut Socket::new(fd))?;
     }
     Ok(())
 }
 
+/// Whether what came is no record but the beginning of a method (RFC 9110 §9.1).
+fn is_plain(error: &rustls::Error, first: u8) -> bool {
+    let is_no_record = matches!(
+        error,
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)
+    );
+    is_no_record && first.is_ascii_uppercase()
+}
+
 /// The socket as the library wants it.
-struct Socket<'a>(&'a OwnedFd);
+struct Socket<'a> {
+    fd: &'a OwnedFd,
+    /// The first byte that was received.
+    first: u8,
+}
+
+impl<'a> Socket<'a> {
+    const fn new(fd: &'a OwnedFd) -> Self {
+        Self { fd, first: 0 }
+    }
+}
 
 impl Read for Socket<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(recv(self.0, buffer, RecvFlags::empty())?.1)
+        let (_, len) = recv(self.fd, &mut *buffer, RecvFlags::empty())?;
+        self.first = buffer.first().copied().unwrap_or(0);
+        Ok(len)
     }
 }
 
 impl Write for Socket<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(send(self.0, bytes, SendFlags::NOSIGNAL)?)
+        Ok(send(self.fd, bytes, SendFlags::NOSIGNAL)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use common::quote;
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::{self, PemObject};
@@ -32,7 +33,7 @@ pub(crate) fn load(config: &TlsConfig) -> Result<Arc<ServerConfig>, ConfigError>
         .with_single_cert(certificates, key)
         .map_err(|error| {
             let reason = if let rustls::Error::InconsistentKeys(_) = error {
-                "does not belong to the certificate".to_owned()
+                format!("is not the key of {}", quote::always(&config.cert))
             } else {
                 format!("and its certificate cannot be used: {error}")
             };
