@@ -32,12 +32,11 @@ pub(crate) fn load(config: &TlsConfig) -> Result<Arc<ServerConfig>, ConfigError>
         .with_no_client_auth()
         .with_single_cert(certificates, key)
         .map_err(|error| {
-            let reason = if let rustls::Error::InconsistentKeys(_) = error {
-                format!("is not the key of {}", quote::always(&config.cert))
-            } else {
-                format!("and its certificate cannot be used: {error}")
-            };
-            unusable(&config.key, &reason)
+            if let rustls::Error::InconsistentKeys(_) = error {
+                let cert = quote::always(&config.cert);
+                return unusable(&config.key, &format!("is not the key of {cert}"));
+            }
+            unusable(&config.cert, &format!("cannot be used: {error}"))
         })?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(tls))
