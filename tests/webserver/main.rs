@@ -2,8 +2,10 @@
 
 mod admin;
 mod auth;
+mod browser;
 mod changing;
 mod client;
+mod clients;
 mod compress;
 mod crowd;
 mod downloads;

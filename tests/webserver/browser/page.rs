@@ -6,7 +6,7 @@ use harness::Sandbox;
 
 use super::driver::Browser;
 use super::listing::CONTRAST;
-use crate::clients::{answers, url};
+use crate::clients::{answers, bcrypt, url};
 use crate::server::Server;
 
 /// The pages that the repository brings.
@@ -93,11 +93,8 @@ fn a_change_is_seen_after_a_reload() {
     };
     let sandbox = Sandbox::new();
     let page = |word: &str| {
-        sandbox.file(
-            "root/index.html",
-            "<!doctype html><script src=word.js></script>",
-        );
-        sandbox.file("root/word.js", format!("document.title = '{word}';"));
+        let page = format!("<!doctype html><link rel=icon href=data:,><title>{word}</title>");
+        sandbox.file("root/index.html", page);
     };
     page("one");
     let server = Server::start(&sandbox.join("root"), &["--fresh", "0"]);
@@ -106,6 +103,22 @@ fn a_change_is_seen_after_a_reload() {
     page("two");
     browser.reload();
     assert_eq!(browser.read("return document.title;"), "two");
+}
+
+#[test]
+fn a_page_behind_a_password() {
+    let group = "pages behind a password";
+    let (Some(browser), Some(hash)) = (Browser::start(group), bcrypt(group, "앨리스", "비밀 번호"))
+    else {
+        return;
+    };
+    let server = Server::start(&www(), &["--basic-auth", &hash]);
+    let address = url(&server, "/");
+    // Typed once, it goes with all that the page names.
+    browser.go(&address.replace("//", "//앨리스:비밀%20번호@"));
+    assert_eq!(browser.run(PICTURES), serde_json::json!([true, true, true]));
+    browser.go(&address);
+    assert_eq!(browser.read("return document.title;"), "Wirework");
 }
 
 /// A module of WebAssembly that exports `add`, which adds two numbers.
