@@ -21,7 +21,7 @@ copy *arguments: (_build "filecopy")
 [no-cd]
 [no-exit-message]
 serve *arguments: (_build "webserver")
-    @[ $# -gt 0 ] || set -- "{{ root }}/www"; exec "{{ binaries }}/webserver" "$@"
+    @case "${1:--}" in -*) set -- "{{ root }}/www" "$@" ;; esac; exec "{{ binaries }}/webserver" "$@"
 
 # Tests everything; installs what the tests need when it may, and says what was left out.
 [group('develop')]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::exit::io_message;
 use common::quote;
@@ -11,10 +11,7 @@ use common::quote;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A root that is not there, not a folder, or not ours to read.
-    #[error(
-        "cannot serve {}: name a folder that exists and may be read, such as . for this one",
-        quote::always(path)
-    )]
+    #[error("cannot serve {}: {}", quote::always(path), folder_advice(path))]
     Root {
         /// As it was given.
         path: PathBuf,
@@ -39,8 +36,10 @@ pub enum ConfigError {
         path: String,
     },
     /// An address that cannot be listened on.
-    #[error("cannot listen on {addr}: {}", advice(source))]
+    #[error("cannot listen on {addr}: {}", advice(source, option))]
     Listen {
+        /// Which option chooses another.
+        option: &'static str,
         /// The address.
         addr: SocketAddr,
         /// What the system says.
@@ -97,22 +96,34 @@ pub enum ConfigError {
     System(#[from] io::Error),
 }
 
+/// What to name instead. A number alone is most often meant as a port.
+fn folder_advice(path: &Path) -> String {
+    let name = path.to_string_lossy();
+    if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return format!("name a folder; the port is chosen with --port {name}");
+    }
+    "name a folder that exists and may be read, such as . for this one".to_owned()
+}
+
 /// What the system says, and what to do about it.
-fn advice(error: &io::Error) -> String {
+fn advice(error: &io::Error, option: &str) -> String {
     const ADVICE: [(io::ErrorKind, &str); 3] = [
         (
             io::ErrorKind::AddrInUse,
-            "the port is in use; stop the other program or choose another with --port",
+            "the port is in use; stop the other program or choose another with",
         ),
         (
             io::ErrorKind::PermissionDenied,
-            "ports below 1024 need privileges; choose another with --port",
+            "ports below 1024 need privileges; choose another with",
         ),
         (
             io::ErrorKind::AddrNotAvailable,
-            "this machine does not have that address",
+            "this machine does not have that address; choose another with",
         ),
     ];
     let known = ADVICE.iter().find(|(kind, _)| *kind == error.kind());
-    known.map_or_else(|| io_message(error), |(_, advice)| (*advice).to_owned())
+    known.map_or_else(
+        || io_message(error),
+        |(_, advice)| format!("{advice} {option}"),
+    )
 }

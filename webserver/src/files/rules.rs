@@ -10,7 +10,12 @@ use crate::error::ConfigError;
 pub struct Rules {
     cache_control: Vec<(GlobMatcher, Box<[u8]>)>,
     everywhere: Vec<u8>,
+    /// Whether the site is for some only.
+    is_private: bool,
 }
+
+/// What only some may see is not kept by caches that others share, nor shown by a browser once it may not be seen.
+const PRIVATE: &[u8] = b"Cache-Control: private, no-cache\r\n";
 
 impl Rules {
     /// Reads the patterns.
@@ -36,6 +41,7 @@ impl Rules {
         Ok(Self {
             cache_control,
             everywhere,
+            is_private: !config.users.is_empty(),
         })
     }
 
@@ -55,6 +61,8 @@ impl Rules {
             .find(|(glob, _)| glob.is_match(path));
         if let Some((_, field)) = first {
             head.extend_from_slice(field);
+        } else if self.is_private {
+            head.extend_from_slice(PRIVATE);
         }
         head.extend_from_slice(&self.everywhere);
     }

@@ -172,7 +172,7 @@ fn html(status: Status, detail: Option<&str>) -> Vec<u8> {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{code} {reason}</title>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<title>{code} {reason}</title>\n\
          <h1>{code} {reason}</h1>\n{detail}</html>\n"
     )
     .into_bytes()

@@ -35,6 +35,8 @@ pub struct Announcer {
     scheme: Scheme,
     opening: Opening,
     style: Style,
+    /// Whether the address that is told leads to nothing.
+    is_bare: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,9 @@ impl Announcer {
             },
             opening,
             style,
+            is_bare: !config.site.list
+                && config.site.spa.is_none()
+                && !config.root.join("index.html").exists(),
         }
     }
 
@@ -71,6 +76,9 @@ impl Announcer {
         let told = self.lines(&links).into_iter().chain(admin.map(metrics));
         for line in told {
             streams::notice(&line);
+        }
+        if self.is_bare {
+            streams::notice("There is no index.html in it; --list shows what there is");
         }
         if self.opening == Opening::CodeAndBrowser {
             if let Some(code) = links
@@ -409,6 +417,7 @@ mod tests {
 
     fn announcer() -> Announcer {
         Announcer {
+            is_bare: false,
             serving: "Serving 'www'".into(),
             place: None,
             scheme: Scheme::Http,

@@ -103,7 +103,12 @@ impl Doors {
 
     /// Opens the address at which the server is looked after. One worker does for it.
     pub(crate) fn open_admin(&mut self, addr: SocketAddr) -> Result<SocketAddr, ConfigError> {
-        let failed = |source| ConfigError::Listen { addr, source };
+        let option = "--admin";
+        let failed = |source| ConfigError::Listen {
+            option,
+            addr,
+            source,
+        };
         let socket = tcp(addr, Family::Own).map_err(failed)?;
         socket.listen(BACKLOG).map_err(failed)?;
         let addr = local_addr(&socket).map_err(failed)?;
@@ -133,7 +138,12 @@ impl Doors {
 
     /// One socket of its own for each worker, so that the system spreads connections over them.
     fn open_tcp(&mut self, addr: SocketAddr, alone: bool) -> Result<SocketAddr, ConfigError> {
-        let failed = |source| ConfigError::Listen { addr, source };
+        let option = "--port or --bind";
+        let failed = |source| ConfigError::Listen {
+            option,
+            addr,
+            source,
+        };
         let family = if alone && addr.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
             Family::Both
         } else {

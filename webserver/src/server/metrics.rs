@@ -125,6 +125,12 @@ impl Totals {
         totals
     }
 
+    /// Connections that are open now.
+    #[must_use]
+    pub const fn open(&self) -> u64 {
+        self.accepted.saturating_sub(self.closed)
+    }
+
     /// The text that Prometheus reads (text exposition format 0.0.4).
     #[must_use]
     pub fn exposition(&self) -> String {
@@ -161,7 +167,7 @@ impl Totals {
 
     /// Name, kind, description and value of those that have no parts.
     fn unlabelled(&self) -> [(&'static str, &'static str, &'static str, u64); 8] {
-        let open = self.accepted.saturating_sub(self.closed);
+        let open = self.open();
         let requests = self.replied.iter().sum();
         [
             ("workers", GAUGE, "Event loops.", self.workers),

@@ -27,7 +27,7 @@ use crate::respond::Responder;
 use crate::server::kit::Kit;
 use crate::server::listen::{Door, Doors, SocketName};
 use crate::server::log::Log;
-use crate::server::metrics::Counters;
+use crate::server::metrics::{Counters, Totals};
 use crate::server::office::Office;
 use crate::server::pool::{Desk, Inbox, Mailbox, Message, Pool, mailbox};
 use crate::server::timers::{Lengths, Timers};
@@ -60,6 +60,7 @@ pub struct Server {
     logger: Logger,
     /// Whether it was started at a terminal.
     has_terminal: bool,
+    counters: Arc<[Arc<Counters>]>,
 }
 
 /// How a server ended.
@@ -135,6 +136,7 @@ impl Server {
             log,
             logger,
             has_terminal: stderr().is_terminal(),
+            counters,
         })
     }
 
@@ -162,6 +164,7 @@ impl Server {
                     Ok(_) if ended.is_none() => {
                         ended = Some(Ended::InOrder);
                         self.logger.info("server", "stopping", &[]);
+                        self.ask_for_patience();
                         self.post(|| Message::Stop);
                     }
                     Ok(_) | Err(_) => {
@@ -204,6 +207,17 @@ impl Server {
                 "webserver: the old certificate stays: {}",
                 describe(&error)
             )),
+        }
+    }
+
+    /// Tells whoever pressed Ctrl-C why the server may not end at once.
+    fn ask_for_patience(&self) {
+        let open = Totals::of(self.counters.iter().map(|counters| &**counters), 0).open();
+        if self.has_terminal && open > 0 {
+            let drain = self.config.limits.drain.as_secs_f32();
+            streams::notice(&format!(
+                "webserver: replies under way have {drain} s to finish; Ctrl-C again cuts them"
+            ));
         }
     }
 
