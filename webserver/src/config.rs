@@ -111,15 +111,6 @@ pub struct Limits {
 /// The most fields that a head may be allowed to have: room for them is made on the stack.
 pub const MAX_FIELDS: usize = 100;
 
-impl Limits {
-    /// Bytes that a client must take in each stretch of [`Limits::write_timeout`].
-    #[must_use]
-    pub fn least_taken(&self) -> u64 {
-        self.min_rate
-            .saturating_mul(self.write_timeout.as_secs().max(1))
-    }
-}
-
 impl Default for Limits {
     fn default() -> Self {
         Self {

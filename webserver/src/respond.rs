@@ -20,14 +20,14 @@ mod page;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::files::shelf::{Lookups, Moment, Resource};
+use crate::files::shelf::{Lookups, Moment, Resource, Shelf};
 use crate::files::site::Site;
 use crate::http::date::HttpDate;
 use crate::http::fault::Fault;
 use crate::http::field::Field;
 use crate::http::head::{self, DateLine};
 use crate::http::method::Method;
-use crate::http::request::{Persistence, Request};
+use crate::http::request::{self, Persistence, Request};
 use crate::http::status::Status;
 use crate::http::target::{self, Target};
 use crate::reply::{Output, Reply};
@@ -59,6 +59,8 @@ pub struct Responder {
     secret: u64,
     /// Jobs handed out until now.
     jobs: u64,
+    /// The highest number of a job that is done.
+    finished: u64,
 }
 
 /// A request on its way through the pipeline.
@@ -83,12 +85,14 @@ impl Responder {
             path: Vec::new(),
             secret,
             jobs: 0,
+            finished: 0,
         }
     }
 
     /// Tells the time of the replies that follow.
     pub fn tick(&mut self, now: Moment) {
         self.date.refresh(HttpDate::from_nanos(now.wall_nanos));
+        self.hosts.shelves().for_each(Shelf::let_go);
     }
 
     /// How often paths were looked up until now.
@@ -197,6 +201,7 @@ impl Responder {
 
     /// Takes what came of a job.
     pub fn done(&mut self, done: Done, now: Moment) {
+        self.finished = self.finished.max(done.number);
         let shelf = self.hosts.shelf(done.site);
         match done.product {
             Product::Page(page) => {
@@ -285,9 +290,9 @@ impl Responder {
 }
 
 /// The method of a request of which more cannot be said: there must be no body in the reply to HEAD, whatever else is
-/// wrong.
+/// wrong. Empty lines in front are passed over here too (RFC 9112 §2.2).
 fn begun_method(bytes: &[u8]) -> Method {
-    if bytes.starts_with(b"HEAD ") {
+    if bytes[request::empty_lines_len(bytes)..].starts_with(b"HEAD ") {
         Method::Head
     } else {
         Method::Get

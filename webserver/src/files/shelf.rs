@@ -57,7 +57,27 @@ pub struct Shelf {
     missing: HashMap<Box<[u8]>, u64, RandomState>,
     folders: Folders,
     pages: Cache<Page>,
+    latest: Latest,
     lookups: Lookups,
+}
+
+/// What came of the last job. Whoever waited for it gets it from here if it is too heavy to be remembered, or if a file
+/// that has just changed is looked at anew: otherwise the same job would be done again and again.
+#[derive(Debug, Default)]
+enum Latest {
+    #[default]
+    Nothing,
+    Page {
+        key: Box<[u8]>,
+        bytes: Arc<[u8]>,
+        job: u64,
+    },
+    Form {
+        path: Box<[u8]>,
+        facts: Facts,
+        coding: Coding,
+        made: Option<Arc<[u8]>>,
+    },
 }
 
 /// A page that was made, and when.
@@ -113,6 +133,7 @@ impl Shelf {
             missing: HashMap::default(),
             folders: Folders::default(),
             pages: Cache::new(bound),
+            latest: Latest::Nothing,
             lookups: Lookups::default(),
         }
     }
@@ -161,6 +182,16 @@ impl Shelf {
 
     /// A page that was made for a request such as this.
     pub fn page(&mut self, key: &[u8], now: Moment) -> Option<Arc<[u8]>> {
+        match &self.latest {
+            Latest::Page {
+                key: of,
+                bytes,
+                job,
+            } if **of == *key && now.waited_for.is_some_and(|waited| *job >= waited) => {
+                return Some(Arc::clone(bytes));
+            }
+            Latest::Nothing | Latest::Page { .. } | Latest::Form { .. } => {}
+        }
         let page = self.pages.get(key)?;
         let was_waited_for = now.waited_for.is_some_and(|job| page.job >= job);
         (was_waited_for || is_fresh(page.made, self.fresh_ms, now)).then(|| Arc::clone(&page.bytes))
@@ -172,8 +203,18 @@ impl Shelf {
             bytes: bytes.len() as u64,
             files: 0,
         };
+        self.latest = Latest::Page {
+            key: key.into(),
+            bytes: Arc::clone(&bytes),
+            job,
+        };
         let made = now.ms;
         self.pages.insert(key, Page { bytes, made, job }, weight);
+    }
+
+    /// Lets go of what came of the last job, once those who waited for it had it.
+    pub fn let_go(&mut self) {
+        self.latest = Latest::Nothing;
     }
 
     /// Adds to a file's forms one that was made of it, or that it was not worth making.
@@ -185,6 +226,12 @@ impl Shelf {
         made: Option<Arc<[u8]>>,
         now: Moment,
     ) {
+        self.latest = Latest::Form {
+            path: path.into(),
+            facts: *facts,
+            coding,
+            made: made.clone(),
+        };
         let Some(known) = self.known.get(path) else {
             return;
         };
@@ -231,7 +278,7 @@ impl Shelf {
         let mut beside = Vec::new();
         let resource = match found {
             Found::File(open) => {
-                let (entry, forms) = self.enter(open, file.as_deref().unwrap_or(path), now)?;
+                let (entry, forms) = self.enter(open, path, file.as_deref(), now)?;
                 beside = forms;
                 Resource::File(Rc::new(entry))
             }
@@ -262,13 +309,15 @@ impl Shelf {
         Ok(resource)
     }
 
-    /// Makes an entry of a file and its compressed forms.
+    /// Makes an entry of the file that was found at a path, or at another one instead, and its compressed forms.
     fn enter(
         &self,
         open: OpenFile,
-        path: &[u8],
+        asked: &[u8],
+        file: Option<&[u8]>,
         now: Moment,
     ) -> io::Result<(Entry, Vec<(Coding, Facts)>)> {
+        let path = file.unwrap_or(asked);
         let forms = sidecar::open(&self.site.root, path, &open.facts)?;
         let facts = forms
             .iter()
@@ -282,7 +331,20 @@ impl Shelf {
             varies: may_be_made || !forms.is_empty(),
             now_nanos: now.wall_nanos,
         };
-        Ok((Entry::new(open, forms, &about)?, facts))
+        let entry = Entry::new(open, forms, &about)?;
+        if let Latest::Form {
+            path: of,
+            facts,
+            coding,
+            made,
+        } = &self.latest
+            && **of == *asked
+            && *facts == entry.facts
+            && entry.form(*coding).is_none()
+        {
+            entry.add(*coding, made.clone(), &about);
+        }
+        Ok((entry, facts))
     }
 }
 

@@ -6,13 +6,15 @@
 //! ```text
 //! loop { match conn.next(&bytes[at..], …)? {
 //!     Step::Request { request, used, then } => answer, at += used, stop after `Close`
-//!     Step::Incomplete { keep }             => keep bytes[at..at + keep], read more behind them
+//!     Step::Incomplete { keep }             => keep those of bytes[at..], read more behind them
 //! } }
 //! ```
 //!
 //! Rule: the requests and the fault that end a stream of bytes are the same however it is cut. Therefore a head is
 //! judged up to its last line end only, and a request is handed out when its body has come too: a fault in the body
 //! is the answer then, not something that follows an answer.
+
+use std::ops::Range;
 
 use crate::config::Limits;
 use crate::http::body::{Drain, Progress};
@@ -31,8 +33,8 @@ pub struct Conn {
 /// What the next bytes belong to.
 #[derive(Debug)]
 enum Reading {
-    /// A head, of which this many bytes were to be kept, behind so many of empty lines that were not.
-    Head { kept: usize, empty: usize },
+    /// A head, of which this many bytes were to be kept.
+    Head { kept: usize },
     /// A body. Its head was to be kept.
     Body { drain: Drain },
     /// The next head: a request was handed out, and this is what was said to follow its reply.
@@ -43,7 +45,7 @@ enum Reading {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self::Head { kept: 0, empty: 0 }
+        Self::Head { kept: 0 }
     }
 }
 
@@ -63,8 +65,8 @@ pub enum Step<'h, 'b> {
     },
     /// No request yet.
     Incomplete {
-        /// How many of the bytes must be given again, in front of the next ones. The others are used up.
-        keep: usize,
+        /// Which of the bytes must be given again, in front of the next ones: a head at the most. The others are used up.
+        keep: Range<usize>,
     },
 }
 
@@ -91,7 +93,7 @@ impl Conn {
     pub fn waits_for(&self) -> Waits {
         match self.reading {
             Reading::Body { .. } => Waits::Body,
-            Reading::Head { kept: 0, .. } | Reading::Handed { .. } | Reading::Again { .. } => {
+            Reading::Head { kept: 0 } | Reading::Handed { .. } | Reading::Again { .. } => {
                 Waits::NextRequest
             }
             Reading::Head { .. } => Waits::Head,
@@ -116,9 +118,6 @@ impl Conn {
         slots: &'h mut Slots<'b>,
         limits: &Limits,
     ) -> Result<Step<'h, 'b>, Fault> {
-        if self.empty_len(bytes) > limits.head_len {
-            return Err(Fault::HeadTooLong);
-        }
         let Some(end) = self.judged_end(bytes, limits) else {
             return Ok(self.await_head(bytes));
         };
@@ -127,7 +126,10 @@ impl Conn {
         };
         let (used, then) = match self.end(&request, head_len, bytes, limits) {
             Ok(Some(end)) => end,
-            Ok(None) => return Ok(Step::Incomplete { keep: head_len }),
+            Ok(None) => {
+                let keep = request::empty_lines_len(bytes)..head_len;
+                return Ok(Step::Incomplete { keep });
+            }
             // What cannot be done with a body cannot be done with a smaller one either: say that, not this.
             Err(Fault::BodyTooLarge) if request.method.is_refused() => {
                 (bytes.len(), Persistence::Close)
@@ -146,7 +148,7 @@ impl Conn {
     /// Up to where the bytes are to be judged, if that is further than before.
     fn judged_end(&self, bytes: &[u8], limits: &Limits) -> Option<usize> {
         let kept = match self.reading {
-            Reading::Head { kept, .. } => kept,
+            Reading::Head { kept } => kept,
             Reading::Handed { .. } => 0,
             Reading::Body { .. } | Reading::Again { .. } => return Some(bytes.len()),
         };
@@ -163,27 +165,10 @@ impl Conn {
     }
 
     fn await_head<'h, 'b>(&mut self, bytes: &[u8]) -> Step<'h, 'b> {
-        let empty = self.empty_len(bytes);
-        let only_empty_lines = request::empty_lines_len(bytes) == bytes.len();
-        self.reading = if only_empty_lines {
-            Reading::Head { kept: 0, empty }
-        } else {
-            Reading::Head {
-                kept: bytes.len(),
-                empty: empty - request::empty_lines_len(bytes),
-            }
-        };
-        let keep = if only_empty_lines { 0 } else { bytes.len() };
+        // There may be any number of empty lines in front. They are not kept, so that what is kept has a bound.
+        let keep = request::empty_lines_len(bytes)..bytes.len();
+        self.reading = Reading::Head { kept: keep.len() };
         Step::Incomplete { keep }
-    }
-
-    /// Bytes of empty lines in front of the next head, those that were not kept included.
-    fn empty_len(&self, bytes: &[u8]) -> usize {
-        match self.reading {
-            Reading::Head { empty, .. } => empty + request::empty_lines_len(bytes),
-            Reading::Handed { .. } => request::empty_lines_len(bytes),
-            Reading::Body { .. } | Reading::Again { .. } => 0,
-        }
     }
 
     /// Where a request ends, and whether another may follow its reply; nothing if it has not ended yet.

@@ -45,15 +45,21 @@ impl Responder {
     ) -> Answer {
         let form = if entry.varies() {
             let coding = self.choose(visit, entry);
-            let Some(form) = entry.form(coding) else {
-                let path = if slash && path != b"/" {
-                    [path, b"/"].concat()
-                } else {
-                    path.to_vec()
-                };
-                return self.make(visit, entry, path, coding, out);
-            };
-            form
+            match entry.form(coding) {
+                Some(form) => form,
+                // Nobody waits twice: the file may be changing all the time.
+                None if visit.now.waited_for.is_some_and(|job| job <= self.finished) => {
+                    Rc::clone(&entry.plain)
+                }
+                None => {
+                    let path = if slash && path != b"/" {
+                        [path, b"/"].concat()
+                    } else {
+                        path.to_vec()
+                    };
+                    return self.make(visit, entry, path, coding, out);
+                }
+            }
         } else {
             Rc::clone(&entry.plain)
         };

@@ -52,6 +52,11 @@ impl Hosts {
             })
     }
 
+    /// All sites.
+    pub(super) fn shelves(&mut self) -> impl Iterator<Item = &mut Shelf> {
+        self.shelves.iter_mut()
+    }
+
     /// The site with this number.
     pub(super) fn shelf(&mut self, number: usize) -> &mut Shelf {
         &mut self.shelves[number]

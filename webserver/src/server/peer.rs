@@ -147,12 +147,18 @@ impl Peer {
         self.state == State::Open && self.rest.is_empty() && self.sending.is_none()
     }
 
-    /// Whether the client took at least so many bytes since this was last asked.
-    pub(crate) fn keeps_up(&mut self, least: u64) -> bool {
+    /// Whether the client takes at least so many bytes a second of what is sent.
+    pub(crate) fn keeps_up(&mut self, least_rate: u64, now: u64) -> bool {
         let stream = &self.stream;
         self.sending
             .as_mut()
-            .is_none_or(|sending| sending.keeps_up(least, stream))
+            .is_none_or(|sending| sending.keeps_up(least_rate, stream, now))
+    }
+
+    /// Ends a connection whose client does not take what is sent.
+    pub(crate) fn cut(&mut self, kit: &mut Kit) {
+        self.give_up(kit);
+        self.stream.reset_at_end();
     }
 
     /// Ends the wait for the rest of a request, with a word about it. A connection on which nothing came ends without:
@@ -361,7 +367,8 @@ impl Peer {
                 .next(&kit.input[at..filled], &mut slots, &kit.limits)
             {
                 Ok(Step::Incomplete { keep }) => {
-                    end = at + keep;
+                    end = at + keep.end;
+                    at += keep.start;
                     break Read::All;
                 }
                 Ok(Step::Request {
@@ -451,7 +458,7 @@ impl Peer {
         kit.metrics.sent(before - left);
         let is_over = matches!(progress, Ok(Progress::Done) | Err(_));
         if !is_over {
-            let sending = Sending::new(kit.outgoing.take(), told, &self.stream);
+            let sending = Sending::new(kit.outgoing.take(), told, &self.stream, kit.now.ms);
             self.sending = Some(Box::new(sending));
         } else if let Some(mut told) = told {
             told.reply.len = told.reply.len.saturating_sub(left);

@@ -15,8 +15,10 @@ use crate::server::transmit::Outgoing;
 pub(crate) struct Sending {
     pub(crate) outgoing: Outgoing,
     pub(crate) told: Option<Told>,
-    /// What was left to be taken when the client was last looked at.
+    /// What was left to be taken when the client was last found to take enough.
     left: u64,
+    /// When that was: milliseconds since the worker began.
+    since: u64,
 }
 
 /// A request that was answered, for the access log.
@@ -31,21 +33,29 @@ pub(crate) struct Told {
 }
 
 impl Sending {
-    pub(crate) fn new(outgoing: Outgoing, told: Option<Told>, stream: &Stream) -> Self {
+    pub(crate) fn new(outgoing: Outgoing, told: Option<Told>, stream: &Stream, now: u64) -> Self {
         let left = outgoing.remaining() + unsent(stream);
         Self {
             outgoing,
             told,
             left,
+            since: now,
         }
     }
 
-    /// Whether the client took at least so many bytes since this was last asked.
-    pub(crate) fn keeps_up(&mut self, least: u64, stream: &Stream) -> bool {
+    /// Whether the client takes at least so many bytes a second, or may for all that can be known: a system whose
+    /// buffer was full tells of room in it by the segment, or two (RFC 9293 §3.8.6.2.2), and between programs of one
+    /// machine, such as a proxy and this, segments are of 64 KiB.
+    pub(crate) fn keeps_up(&mut self, least_rate: u64, stream: &Stream, now: u64) -> bool {
         let left = self.outgoing.remaining() + unsent(stream);
         let taken = self.left.saturating_sub(left);
+        let due = least_rate.saturating_mul(now.saturating_sub(self.since)) / 1000;
+        if taken < due {
+            return due < 2 * stream.segment_len();
+        }
         self.left = left;
-        taken >= least
+        self.since = now;
+        true
     }
 }
 

@@ -5,11 +5,13 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown,
 };
 use rustls::{InvalidMessage, ServerConnection};
+use socket2::SockRef;
 
 /// Bytes that wait inside the library, before and after encryption, at most.
 const TLS_BUFFER_LEN: usize = 64 * 1024;
@@ -145,6 +147,18 @@ impl Stream {
             let _ = flush_encrypted(&self.fd, tls);
         }
         let _ = shutdown(&self.fd, Shutdown::Write);
+    }
+
+    /// Bytes that are sent at once at most, as the two systems have agreed; none if this is no such connection.
+    pub(crate) fn segment_len(&self) -> u64 {
+        SockRef::from(&self.fd).tcp_mss().map_or(0, u64::from)
+    }
+
+    /// Has the connection end by a reset. What the client has not taken would else stay with the system, which offers it
+    /// for minutes to who does not want it.
+    pub(crate) fn reset_at_end(&self) {
+        // Fails on a socket that is gone already.
+        let _ = SockRef::from(&self.fd).set_linger(Some(Duration::ZERO));
     }
 
     /// Whether closing is more than letting go of the socket.

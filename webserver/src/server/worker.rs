@@ -415,12 +415,12 @@ impl Worker {
                     kit.metrics.timed_out();
                     peer.time_out(kit)
                 }
-                Wait::Write if peer.keeps_up(kit.limits.least_taken()) => {
+                Wait::Write if peer.keeps_up(kit.limits.min_rate, now) => {
                     Turn::Wait(Due::Anew(Wait::Write))
                 }
                 Wait::Write => {
                     kit.metrics.timed_out();
-                    peer.give_up(kit);
+                    peer.cut(kit);
                     Turn::End
                 }
             };
