@@ -20,6 +20,7 @@ use std::time::Duration;
 use common::exit::describe;
 use common::log::Level;
 
+use crate::config::Limits;
 use crate::files::shelf::Moment;
 use crate::http::conn::{Conn, Step, Waits};
 use crate::http::fault::Fault;
@@ -147,12 +148,12 @@ impl Peer {
         self.state == State::Open && self.rest.is_empty() && self.sending.is_none()
     }
 
-    /// Whether the client takes at least so many bytes a second of what is sent.
-    pub(crate) fn keeps_up(&mut self, least_rate: u64, now: u64) -> bool {
+    /// Whether the client takes enough of what is sent.
+    pub(crate) fn keeps_up(&mut self, limits: &Limits, now: u64) -> bool {
         let stream = &self.stream;
         self.sending
             .as_mut()
-            .is_none_or(|sending| sending.keeps_up(least_rate, stream, now))
+            .is_none_or(|sending| sending.keeps_up(limits, stream, now))
     }
 
     /// Ends a connection whose client does not take what is sent.

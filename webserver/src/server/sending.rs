@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use common::clock::Clock;
 
+use crate::config::Limits;
 use crate::reply::Reply;
 use crate::server::stream::Stream;
 use crate::server::sys;
@@ -43,21 +44,27 @@ impl Sending {
         }
     }
 
-    /// Whether the client takes at least so many bytes a second, or may for all that can be known: a system whose
-    /// buffer was full tells of room in it by the segment, or two (RFC 9293 §3.8.6.2.2), and between programs of one
-    /// machine, such as a proxy and this, segments are of 64 KiB.
-    pub(crate) fn keeps_up(&mut self, least_rate: u64, stream: &Stream, now: u64) -> bool {
+    /// Whether the client takes enough, or may for all that can be known: a system whose buffer was full tells of room in
+    /// it by the segment, or two (RFC 9293 §3.8.6.2.2), and between programs of one machine, such as a proxy and this,
+    /// segments are of 64 KiB. That is waited for, but not for ever.
+    pub(crate) fn keeps_up(&mut self, limits: &Limits, stream: &Stream, now: u64) -> bool {
         let left = self.outgoing.remaining() + unsent(stream);
         let taken = self.left.saturating_sub(left);
-        let due = least_rate.saturating_mul(now.saturating_sub(self.since)) / 1000;
-        if taken < due {
-            return due < 2 * stream.segment_len();
+        let passed = now.saturating_sub(self.since);
+        let due = limits.min_rate.saturating_mul(passed) / 1000;
+        if taken >= due {
+            self.left = left;
+            self.since = now;
+            return true;
         }
-        self.left = left;
-        self.since = now;
-        true
+        let patience = limits.write_timeout.saturating_mul(STRETCHES);
+        due < 2 * stream.segment_len() && u128::from(passed) < patience.as_millis()
     }
 }
+
+/// Stretches of [`Limits::write_timeout`] for which a client may show nothing, where segments are so long that it could
+/// take enough all the same.
+const STRETCHES: u32 = 8;
 
 impl Told {
     pub(crate) fn new(head: &[u8], reply: Reply, clock: Clock) -> Self {

@@ -415,7 +415,7 @@ impl Worker {
                     kit.metrics.timed_out();
                     peer.time_out(kit)
                 }
-                Wait::Write if peer.keeps_up(kit.limits.min_rate, now) => {
+                Wait::Write if peer.keeps_up(&kit.limits, now) => {
                     Turn::Wait(Due::Anew(Wait::Write))
                 }
                 Wait::Write => {
