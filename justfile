@@ -58,6 +58,20 @@ bench-web *arguments: (_build "webserver") (_build "tests")
     tests/bench/peers
     @WIREWORK_BIN_DIR="{{ binaries }}" "{{ binaries }}/bench-web" "$@"
 
+# Looks for bytes that a part of the suite cannot take, for SECONDS or until it finds some: just fuzz TARGET [SECONDS]
+[group('develop')]
+fuzz target seconds="0": _fuzzer
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd "{{ root }}"
+    corpus="target/fuzz/corpus/$1"
+    mkdir -p "$corpus"
+    TMPDIR=$(mktemp -d)
+    export TMPDIR
+    trap 'rm -rf "$TMPDIR"' EXIT
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz "$1" "$corpus" "tests/fuzz/seeds/$1" -- \
+        -dict=tests/fuzz/http.dict -max_len=4096 -max_total_time="$2"
+
 # Runs GNU's own tests of cp against `filecopy cp`, fetched when missing.
 [group('develop')]
 gnu-cp *arguments: (_build "filecopy")
@@ -65,6 +79,11 @@ gnu-cp *arguments: (_build "filecopy")
 
 _build package:
     @cargo build --release --quiet --manifest-path "{{ root }}/Cargo.toml" --package "{{ package }}"
+
+# The fuzzer, and the compiler that it needs.
+_fuzzer:
+    @command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+    @cargo +nightly --version >/dev/null 2>&1 || rustup toolchain install nightly --profile minimal
 
 # The tools that the tests drive besides ours. Without root they are used if they are there.
 _tools:

@@ -248,10 +248,11 @@ fn stalled_heads_and_bodies_are_ended_and_idle_connections_too() {
     }
 }
 
+/// Between programs of one machine the system tells of what was taken by the 64 KiB, so who stops is given more time.
 #[test]
 fn a_reader_that_stops_is_ended_and_a_slow_one_is_not() {
     let sandbox = scene();
-    let options = ["--write-timeout", "1s", "--min-rate", "1KiB"];
+    let options = ["--write-timeout", "500ms", "--min-rate", "1KiB"];
     let server = Server::start(&sandbox.join("root"), &options);
     let mut stopped = server.connect().reads_little_ahead();
     stopped.send(&get("/big.bin", &[])).expect("a request");
@@ -260,9 +261,9 @@ fn a_reader_that_stops_is_ended_and_a_slow_one_is_not() {
     slow.send(&get("/big.bin", &[])).expect("a request");
     let since = Stopwatch::start();
     let mut taken = 0;
-    wait_until("four seconds of slow reading", SOON, || {
+    wait_until("seven seconds of slow reading", SOON, || {
         taken += slow.take(2000).expect("more of it").len();
-        since.elapsed() > Duration::from_secs(4)
+        since.elapsed() > Duration::from_secs(7)
     });
     assert!(taken > 100_000);
     let (rest, _) = stopped.rest().expect("an end");
