@@ -28,4 +28,5 @@ mod sys;
 mod timers;
 mod tls;
 mod transmit;
+mod turn;
 mod worker;

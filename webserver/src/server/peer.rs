@@ -14,6 +14,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -27,13 +28,13 @@ use crate::http::fault::Fault;
 use crate::http::request::{self, Persistence, Slots};
 use crate::http::status::Status;
 use crate::respond::Answer;
-use crate::respond::job::Job;
 use crate::server::kit::Kit;
 use crate::server::listen::Visitors;
 use crate::server::sending::{Sending, Told};
 use crate::server::stream::{Received, Stream};
 use crate::server::timers::Wait;
 use crate::server::transmit::Progress;
+use crate::server::turn::{Due, End, One, Read, Turn};
 
 /// A connection.
 #[derive(Debug)]
@@ -69,50 +70,6 @@ enum State {
     Ending(End),
     /// All is said; what still comes is thrown away, so that the last reply is not lost with it.
     Lingering,
-}
-
-/// How a connection ends after its last reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// At once: nothing came after the last request.
-    AtOnce,
-    /// When the client has had time to read: the system cuts a connection on which something came that nobody read,
-    /// and the reply is lost with it (RFC 9112 §9.6).
-    Linger,
-}
-
-/// What a connection does after its turn.
-#[derive(Debug)]
-pub(crate) enum Turn {
-    /// It waits.
-    Wait(Due),
-    /// It wants another turn, after the others.
-    Again(Due),
-    /// It waits for this to be done, or for what does the same for another.
-    Job(Box<Job>),
-    /// It is over.
-    End,
-}
-
-/// Until when something must have happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// Until this wait is over, which may have begun at an earlier turn.
-    Still(Wait),
-    /// Until this wait is over, which begins now.
-    Anew(Wait),
-}
-
-/// How the requests received so far were dealt with.
-enum Read {
-    /// All that were whole are answered.
-    All,
-    /// There may be more, when what was answered is sent.
-    More,
-    /// One needs this first.
-    Job(Box<Job>),
-    /// There will be no more.
-    Last(End),
 }
 
 impl Peer {
@@ -168,17 +125,7 @@ impl Peer {
         if self.rest.is_empty() {
             return Turn::End;
         }
-        let rest = std::mem::take(&mut self.rest);
-        self.state = State::Ending(End::Linger);
-        let reply = kit.responder.break_off(
-            Status::RequestTimeout,
-            &rest,
-            kit.now,
-            &mut kit.outgoing.output,
-        );
-        kit.metrics.replied(reply.status);
-        kit.log.put_refused(&rest, reply, self.client.as_deref());
-        self.last_word(kit)
+        self.break_off(Status::RequestTimeout, kit)
     }
 
     /// Does what can be done now.
@@ -200,16 +147,12 @@ impl Peer {
         }
     }
 
-    /// Ends with a word that there is too much to do.
-    pub(crate) fn put_off(&mut self, kit: &mut Kit) -> Turn {
+    /// Ends with a word about the request that has begun.
+    pub(crate) fn break_off(&mut self, status: Status, kit: &mut Kit) -> Turn {
         let rest = std::mem::take(&mut self.rest);
         self.state = State::Ending(End::Linger);
-        let reply = kit.responder.break_off(
-            Status::Unavailable,
-            &rest,
-            kit.now,
-            &mut kit.outgoing.output,
-        );
+        let output = &mut kit.outgoing.output;
+        let reply = kit.responder.break_off(status, &rest, kit.now, output);
         kit.metrics.replied(reply.status);
         kit.log.put_refused(&rest, reply, self.client.as_deref());
         self.last_word(kit)
@@ -354,101 +297,98 @@ impl Peer {
         let mut at = 0;
         let mut end = filled;
         let read = loop {
-            let health = kit.health();
-            let output = &mut kit.outgoing.output;
             if at == filled {
                 break Read::All;
             }
+            let output = &kit.outgoing.output;
             if output.bytes.len() >= kit.limits.pipeline_len || !output.pieces.is_empty() {
                 break Read::More;
             }
-            let mut slots = Slots::new();
-            match self
-                .conn
-                .next(&kit.input[at..filled], &mut slots, &kit.limits)
-            {
-                Ok(Step::Incomplete { keep }) => {
+            match self.answer_one(kit, at..filled, told) {
+                One::Answered { used } => at += used,
+                One::Incomplete { keep } => {
                     end = at + keep.end;
                     at += keep.start;
                     break Read::All;
                 }
-                Ok(Step::Request {
-                    request,
-                    head_len,
-                    used,
-                    then,
-                }) => {
-                    let then = if kit.stopping {
-                        Persistence::Close
-                    } else {
-                        then
-                    };
-                    let moment = Moment {
-                        waited_for: self.waited_for.map(NonZeroU64::get),
-                        ..kit.now
-                    };
-                    let answer = match self.visitors {
-                        Visitors::Public => kit.responder.respond(&request, then, moment, output),
-                        Visitors::Admin => Answer::Reply(
-                            kit.office.answer(&request, then, health, kit.now, output),
-                        ),
-                    };
-                    match answer {
-                        Answer::Later(job) => {
-                            self.conn.repeat();
-                            self.rest =
-                                [&kit.input[at..at + head_len], &kit.input[at + used..filled]]
-                                    .concat()
-                                    .into();
-                            return Read::Job(job);
-                        }
-                        Answer::Reply(reply) => {
-                            self.served = true;
-                            self.waited_for = None;
-                            kit.metrics.replied(reply.status);
-                            if kit.log.is_on() && self.visitors == Visitors::Public {
-                                if kit.outgoing.output.pieces.is_empty() {
-                                    kit.log.put(
-                                        &request,
-                                        reply,
-                                        self.client.as_deref(),
-                                        Duration::ZERO,
-                                    );
-                                } else {
-                                    *told = Some(Told::new(
-                                        &kit.input[at..at + head_len],
-                                        reply,
-                                        kit.clock,
-                                    ));
-                                }
-                            }
-                            at += used;
-                            if reply.then == Persistence::Close {
-                                let end = if at < filled || self.readable {
-                                    End::Linger
-                                } else {
-                                    End::AtOnce
-                                };
-                                break Read::Last(end);
-                            }
-                        }
-                    }
+                One::Job(job, rest) => {
+                    self.rest = rest;
+                    return Read::Job(job);
                 }
-                Err(fault) => {
-                    let reply =
-                        kit.responder
-                            .refuse(fault, &kit.input[at..filled], kit.now, output);
-                    kit.metrics.replied(reply.status);
-                    kit.log
-                        .put_refused(&kit.input[at..filled], reply, self.client.as_deref());
+                One::Last { used } if at + used < filled || self.readable => {
                     break Read::Last(End::Linger);
                 }
+                One::Last { .. } => break Read::Last(End::AtOnce),
+                One::Refused => break Read::Last(End::Linger),
             }
         };
         if !(self.rest.is_empty() && at == end) {
             self.rest = kit.input[at..end].into();
         }
         read
+    }
+
+    /// Answers the request at the front of these bytes of what was received.
+    fn answer_one(&mut self, kit: &mut Kit, at: Range<usize>, told: &mut Option<Told>) -> One {
+        let (health, now) = (kit.health(), kit.now);
+        let bytes = &kit.input[at];
+        let output = &mut kit.outgoing.output;
+        let mut slots = Slots::new();
+        let step = match self.conn.next(bytes, &mut slots, &kit.limits) {
+            Ok(step) => step,
+            Err(fault) => {
+                let reply = kit.responder.refuse(fault, bytes, now, output);
+                kit.metrics.replied(reply.status);
+                kit.log.put_refused(bytes, reply, self.client.as_deref());
+                return One::Refused;
+            }
+        };
+        let (request, head_len, used, then) = match step {
+            Step::Incomplete { keep } => return One::Incomplete { keep },
+            Step::Request {
+                request,
+                head_len,
+                used,
+                then,
+            } => (request, head_len, used, then),
+        };
+        let then = if kit.stopping {
+            Persistence::Close
+        } else {
+            then
+        };
+        let moment = Moment {
+            waited_for: self.waited_for.map(NonZeroU64::get),
+            ..now
+        };
+        let is_public = self.visitors == Visitors::Public;
+        let answer = if is_public {
+            kit.responder.respond(&request, then, moment, output)
+        } else {
+            Answer::Reply(kit.office.answer(&request, then, health, now, output))
+        };
+        let reply = match answer {
+            Answer::Reply(reply) => reply,
+            Answer::Later(job) => {
+                self.conn.repeat();
+                return One::Job(job, [&bytes[..head_len], &bytes[used..]].concat().into());
+            }
+        };
+        self.served = true;
+        self.waited_for = None;
+        kit.metrics.replied(reply.status);
+        if kit.log.is_on() && is_public {
+            let client = self.client.as_deref();
+            if output.pieces.is_empty() {
+                kit.log.put(&request, reply, client, Duration::ZERO);
+            } else {
+                *told = Some(Told::new(&bytes[..head_len], reply, kit.clock));
+            }
+        }
+        match reply.then {
+            Persistence::KeepAlive => One::Answered { used },
+            Persistence::Close => One::Last { used },
+        }
     }
 
     /// Sends what was gathered. What the client does not take now is kept, for a later turn.

@@ -21,15 +21,17 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustls::ServerConfig;
 
+use crate::http::status::Status;
 use crate::respond::job::Job;
 use crate::server::entrance::{AtDoor, Entrance, FIRST_DOOR, Visitor};
 use crate::server::kit::Kit;
 use crate::server::listen::{Door, Visitors};
-use crate::server::peer::{Due, Peer, Turn};
+use crate::server::peer::Peer;
 use crate::server::pool::{Desk, Handed, Inbox, Message};
 use crate::server::slab::{Slab, Token};
 use crate::server::stream::{self, Stream};
 use crate::server::timers::{Timers, Wait};
+use crate::server::turn::{Due, Turn};
 
 /// Events taken from the system at once.
 const EVENTS: usize = 256;
@@ -341,7 +343,7 @@ impl Worker {
             }
             Handed::Back => {
                 if let Some(peer) = self.peers.get_mut(token) {
-                    let turn = peer.put_off(&mut self.parts.kit);
+                    let turn = peer.break_off(Status::Unavailable, &mut self.parts.kit);
                     self.after(token, turn);
                 }
             }
