@@ -10,6 +10,7 @@ mod compress;
 mod crowd;
 mod downloads;
 mod fallback;
+mod faults;
 mod fresh;
 mod headers;
 mod listing;

@@ -67,6 +67,8 @@ pub struct SiteConfig {
     pub compress: bool,
     /// How long a file that was looked at is taken to be unchanged.
     pub fresh: Duration,
+    /// Files and folders that are kept open for later requests, by each worker for each site.
+    pub cache_files: u64,
     /// Bytes of file contents and prepared replies that are kept in memory, over all workers.
     pub cache_len: u64,
     /// A file, as a path beneath the root, that answers every path at which nothing is found.
@@ -100,7 +102,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Bytes per second that a client must take of a reply, on average over [`Limits::write_timeout`].
     pub min_rate: u64,
-    /// Bytes of replies to pipelined requests that are gathered before no more is read.
+    /// Bytes of replies to pipelined requests that are gathered before they are sent and no more is read. It is what a
+    /// client that does not take its replies makes the server keep.
     pub pipeline_len: usize,
     /// Open connections, over all workers.
     pub connections: usize,
@@ -121,7 +124,7 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(30),
             min_rate: 256,
-            pipeline_len: 1024 * 1024,
+            pipeline_len: 64 * 1024,
             connections: 20_000,
             drain: Duration::from_secs(10),
         }
@@ -166,6 +169,7 @@ impl Default for SiteConfig {
             follow: false,
             compress: false,
             fresh: Duration::from_secs(1),
+            cache_files: 1024,
             cache_len: 64 * 1024 * 1024,
             spa: None,
             error_pages: Vec::new(),

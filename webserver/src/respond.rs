@@ -17,6 +17,7 @@ mod hosts;
 pub mod job;
 mod page;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::config::Config;
@@ -59,8 +60,8 @@ pub struct Responder {
     secret: u64,
     /// Jobs handed out until now.
     jobs: u64,
-    /// The highest number of a job that is done.
-    finished: u64,
+    /// Boundaries of parts given out until now.
+    boundaries: u64,
 }
 
 /// A request on its way through the pipeline.
@@ -85,7 +86,7 @@ impl Responder {
             path: Vec::new(),
             secret,
             jobs: 0,
-            finished: 0,
+            boundaries: 0,
         }
     }
 
@@ -122,6 +123,7 @@ impl Responder {
             Method::Unknown => return self.error(&visit, Status::NotImplemented, out),
         }
         // 2. The target.
+        visit.site = self.hosts.find(request.host);
         let (path, query, slash, authority) = match target::parse(request.target) {
             Ok(Target::Path {
                 path,
@@ -133,12 +135,22 @@ impl Responder {
                 return self.options(&visit, out);
             }
             Ok(Target::Asterisk) => {
-                return Answer::Reply(self.explain(Fault::TargetForm, request.method, now, out));
+                return Answer::Reply(self.explain(
+                    Fault::TargetForm,
+                    request.method,
+                    visit.site,
+                    now,
+                    out,
+                ));
             }
-            Err(fault) => return Answer::Reply(self.explain(fault, request.method, now, out)),
+            Err(fault) => {
+                return Answer::Reply(self.explain(fault, request.method, visit.site, now, out));
+            }
         };
-        // 3. The site.
-        visit.site = self.hosts.find(authority.unwrap_or(request.host));
+        // 3. The site (RFC 9112 §3.2.2).
+        if let Some(authority) = authority {
+            visit.site = self.hosts.find(authority);
+        }
         if request.method == Method::Options {
             return self.options(&visit, out);
         }
@@ -149,7 +161,7 @@ impl Responder {
             Credentials::Refused => return self.error(&visit, Status::Unauthorized, out),
             Credentials::Unknown(work) => {
                 let key = key(b'V', &[authorization.unwrap_or_default()]);
-                return self.later(&visit, key, work);
+                return self.later(&visit, key, work, out);
             }
         }
         // 5. What is there.
@@ -176,7 +188,7 @@ impl Responder {
 
     /// Answers bytes that were no request. The connection ends with it.
     pub fn refuse(&mut self, fault: Fault, bytes: &[u8], now: Moment, out: &mut Output) -> Reply {
-        self.explain(fault, begun_method(bytes), now, out)
+        self.explain(fault, begun_method(bytes), 0, now, out)
     }
 
     /// Tells a client that the rest of the request that it began did not come in time, or that there is too much to do
@@ -201,7 +213,6 @@ impl Responder {
 
     /// Takes what came of a job.
     pub fn done(&mut self, done: Done, now: Moment) {
-        self.finished = self.finished.max(done.number);
         let shelf = self.hosts.shelf(done.site);
         match done.product {
             Product::Page(page) => {
@@ -214,11 +225,19 @@ impl Responder {
                 bytes,
             } => shelf.keep_form(&path, &facts, coding, bytes, now),
             Product::Verified(right) => self.guard.remember(&done.key[1..], right),
+            Product::Nothing => {}
         }
     }
 
     /// Tells what is wrong with the bytes of a request. The connection ends with it.
-    fn explain(&mut self, fault: Fault, method: Method, now: Moment, out: &mut Output) -> Reply {
+    fn explain(
+        &mut self,
+        fault: Fault,
+        method: Method,
+        site: usize,
+        now: Moment,
+        out: &mut Output,
+    ) -> Reply {
         let wrong = Wrong {
             status: fault.status(),
             detail: Some(&fault.to_string()),
@@ -227,7 +246,7 @@ impl Responder {
             now,
         };
         self.pages
-            .error(&wrong, &self.date, self.hosts.shelf(0), out)
+            .error(&wrong, &self.date, self.hosts.shelf(site), out)
     }
 
     /// Tells what may be done here (RFC 9110 §9.3.7), also to a page of another origin that asks first.
@@ -250,8 +269,25 @@ impl Responder {
         })
     }
 
-    /// Hands out a job.
-    fn later(&mut self, visit: &Visit<'_, '_, '_>, key: Box<[u8]>, work: Work) -> Answer {
+    /// A number for a boundary that nobody can foresee, not even who has seen those before.
+    fn boundary(&mut self) -> u64 {
+        self.boundaries += 1;
+        let mut hasher = DefaultHasher::new();
+        (self.secret, self.boundaries, self.date.now()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Hands out a job, unless the request has waited long enough.
+    fn later(
+        &mut self,
+        visit: &Visit<'_, '_, '_>,
+        key: Box<[u8]>,
+        work: Work,
+        out: &mut Output,
+    ) -> Answer {
+        if visit.now.answers_now {
+            return self.error(visit, Status::Unavailable, out);
+        }
         self.jobs += 1;
         Answer::Later(Box::new(Job {
             number: self.jobs,

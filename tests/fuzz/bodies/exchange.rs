@@ -72,6 +72,7 @@ pub(crate) fn exchange<'i>(
             ms: 1,
             wall_nanos,
             waited_for: None,
+            answers_now: false,
         },
         output: Output::default(),
         done: Exchange {
@@ -258,11 +259,11 @@ fn without_empty_lines(mut bytes: &[u8]) -> &[u8] {
 /// Does a job. To compare a password with a hash takes long on purpose, and is done otherwise.
 fn run(job: Job) -> Done {
     match job.work {
-        Work::Verify { password, hash } => Done {
+        Work::Verify { password, is_known, .. } => Done {
             key: job.key,
             number: job.number,
             site: job.site,
-            product: Product::Verified(hash.is_some() && password == PASSWORD),
+            product: Product::Verified(is_known && password == PASSWORD),
         },
         Work::List { .. } | Work::Compress { .. } => job.run(),
     }

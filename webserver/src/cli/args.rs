@@ -169,8 +169,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "SIZE", default_value = "256B", value_parser = values::rate, help_heading = LIMITS)]
     pub(super) min_rate: u64,
 
-    /// Replies to requests sent ahead that are gathered before no more is read
-    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = values::some_len, help_heading = LIMITS)]
+    /// Replies to requests sent ahead that are gathered before they are sent and no more is read
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = values::some_len, help_heading = LIMITS)]
     pub(super) max_pipeline: NonZeroUsize,
 
     /// Most open connections; further ones wait until one ends

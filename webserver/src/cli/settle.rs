@@ -121,6 +121,7 @@ impl Args {
             headers: self.header.clone(),
             cors: self.cors,
             users: once_each("--basic-auth", users(&self.basic_auth)?)?,
+            ..SiteConfig::default()
         })
     }
 }

@@ -10,13 +10,12 @@ use foldhash::fast::RandomState;
 
 use crate::files::root::{HeldFolder, Root};
 
-/// Folders kept at hand, at most; then all are let go. Each is an open descriptor.
-const HELD_MAX: usize = 128;
-
-/// Folders by path.
-#[derive(Debug, Default)]
+/// Folders by path, each an open descriptor.
+#[derive(Debug)]
 pub(super) struct Folders {
     held: HashMap<Box<[u8]>, Held, RandomState>,
+    /// How many there may be; then all are let go.
+    most: u64,
 }
 
 #[derive(Debug)]
@@ -27,6 +26,14 @@ pub(super) struct Held {
 }
 
 impl Folders {
+    /// None yet, and never more than so many.
+    pub(super) fn new(most: u64) -> Self {
+        Self {
+            held: HashMap::default(),
+            most,
+        }
+    }
+
     /// The folder at a path, found no longer than `fresh_ms` ago.
     pub(super) fn hold(
         &mut self,
@@ -41,7 +48,7 @@ impl Folders {
             .is_some_and(|held| now.saturating_sub(held.checked) < fresh_ms);
         if !is_fresh {
             let folder = root.hold(path)?;
-            if self.held.len() >= HELD_MAX {
+            if self.held.len() as u64 >= self.most {
                 self.held.clear();
             }
             let held = Held {

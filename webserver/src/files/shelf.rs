@@ -46,6 +46,8 @@ pub struct Moment {
     /// The number of the job that the request has waited for, if any: what came of this one or a later one was seen
     /// after the request had come.
     pub waited_for: Option<u64>,
+    /// Whether the request is not to wait for anything: it has waited long enough, or there is too much to do.
+    pub answers_now: bool,
 }
 
 /// A site as one worker knows it.
@@ -115,24 +117,30 @@ struct Known {
 /// Paths known to lead nowhere, at most; then all are forgotten. They are looked at again after a moment anyhow.
 const MISSING_MAX: usize = 1024;
 
-/// Files that one worker keeps open for later requests, at most.
-const OPEN_FILES_MAX: u64 = 1024;
+/// Bytes of such a path, at most. Longer ones are looked up each time.
+const MISSING_LEN: usize = 256;
 
 impl Shelf {
     /// An empty shelf with room for so many bytes.
     #[must_use]
     pub fn new(site: Arc<Site>, len: u64) -> Self {
+        let site_files = site.config.cache_files;
+        // Most of the room is for files; pages are made anew every moment.
+        let pages = Weight {
+            bytes: len / 4,
+            files: 0,
+        };
         let bound = Weight {
-            bytes: len,
-            files: OPEN_FILES_MAX,
+            bytes: len - pages.bytes,
+            files: site_files - site_files / 4,
         };
         Self {
             fresh_ms: u64::try_from(site.config.fresh.as_millis()).unwrap_or(u64::MAX),
             site,
             known: Cache::new(bound),
             missing: HashMap::default(),
-            folders: Folders::default(),
-            pages: Cache::new(bound),
+            folders: Folders::new(site_files / 4),
+            pages: Cache::new(pages),
             latest: Latest::Nothing,
             lookups: Lookups::default(),
         }
@@ -286,10 +294,12 @@ impl Shelf {
             Found::Folder(_) => Resource::Unslashed,
             Found::Refused => Resource::Refused,
             Found::Missing => {
-                if self.missing.len() >= MISSING_MAX {
-                    self.missing.clear();
+                if path.len() <= MISSING_LEN {
+                    if self.missing.len() >= MISSING_MAX {
+                        self.missing.clear();
+                    }
+                    self.missing.insert(path.into(), now.ms);
                 }
-                self.missing.insert(path.into(), now.ms);
                 return Ok(Resource::Missing);
             }
         };

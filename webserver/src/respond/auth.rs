@@ -15,7 +15,11 @@ use crate::respond::job::Work;
 #[derive(Debug)]
 pub(super) struct Guard {
     users: Vec<(String, Arc<str>)>,
-    tried: Cache<bool>,
+    /// What a password is compared with if nobody has the name.
+    nobody: Arc<str>,
+    /// Credentials that are right, and others: these come from anyone, and must not drive out the right ones.
+    right: Cache<()>,
+    wrong: Cache<()>,
 }
 
 /// What the credentials of a request are worth.
@@ -32,8 +36,11 @@ pub(super) enum Credentials {
 /// Bytes of a user name and password together. Longer ones are wrong.
 const CREDENTIALS_LEN: usize = 1024;
 
-/// Bytes of credentials that are remembered.
-const TRIED_LEN: u64 = 64 * 1024;
+/// What remembered credentials may take.
+const TRIED: Weight = Weight {
+    bytes: 64 * 1024,
+    files: 0,
+};
 
 impl Guard {
     /// Lets these users in, by name and bcrypt hash; everybody if there are none.
@@ -43,10 +50,9 @@ impl Guard {
                 .iter()
                 .map(|(name, hash)| (name.clone(), Arc::from(hash.as_str())))
                 .collect(),
-            tried: Cache::new(Weight {
-                bytes: TRIED_LEN,
-                files: 0,
-            }),
+            nobody: nobody(users),
+            right: Cache::new(TRIED),
+            wrong: Cache::new(TRIED),
         }
     }
 
@@ -58,10 +64,11 @@ impl Guard {
         let Some(value) = authorization.filter(|value| value.len() <= 2 * CREDENTIALS_LEN) else {
             return Credentials::Refused;
         };
-        match self.tried.get(value) {
-            Some(true) => return Credentials::Accepted,
-            Some(false) => return Credentials::Refused,
-            None => {}
+        if self.right.get(value).is_some() {
+            return Credentials::Accepted;
+        }
+        if self.wrong.get(value).is_some() {
+            return Credentials::Refused;
         }
         let Some((user, password)) = basic(value) else {
             return Credentials::Refused;
@@ -69,14 +76,29 @@ impl Guard {
         let known = self.users.iter().find(|(name, _)| name.as_bytes() == user);
         Credentials::Unknown(Work::Verify {
             password,
-            hash: known.map(|(_, hash)| Arc::clone(hash)),
+            hash: Arc::clone(known.map_or(&self.nobody, |(_, hash)| hash)),
+            is_known: known.is_some(),
         })
     }
 
     /// Remembers whether the credentials in an Authorization field are right.
     pub(super) fn remember(&mut self, authorization: &[u8], right: bool) {
-        self.tried.insert(authorization, right, Weight::default());
+        let tried = if right {
+            &mut self.right
+        } else {
+            &mut self.wrong
+        };
+        tried.insert(authorization, (), Weight::default());
     }
+}
+
+/// A hash of nobody's password, at the highest cost among the users': that a name is unknown must not show in the time
+/// it takes.
+fn nobody(users: &[(String, String)]) -> Arc<str> {
+    let cost = |hash: &str| hash.split('$').nth(2)?.parse::<u32>().ok();
+    let costs = users.iter().filter_map(|(_, hash)| cost(hash));
+    let cost = costs.max().unwrap_or(10);
+    format!("$2b${cost:02}$abcdefghijklmnopqrstuuKy4sWe0X3AAdnuPMvDkmqXlPBQdFWzq").into()
 }
 
 /// The user whom the value of an Authorization field names; whether it is true is another question.
@@ -147,11 +169,15 @@ mod tests {
         ];
         for (credentials, right) in rows {
             let value = format!("Basic {}", STANDARD.encode(credentials)).into_bytes();
-            let Credentials::Unknown(Work::Verify { password, hash }) = guard.judge(Some(&value))
+            let Credentials::Unknown(Work::Verify {
+                password,
+                hash,
+                is_known,
+            }) = guard.judge(Some(&value))
             else {
                 panic!("{credentials} is new");
             };
-            let verified = hash.is_some_and(|hash| bcrypt::verify(password, &hash).unwrap());
+            let verified = bcrypt::verify(password, &hash).unwrap() && is_known;
             assert_eq!(verified, right, "{credentials}");
             guard.remember(&value, verified);
             let accepted = matches!(guard.judge(Some(&value)), Credentials::Accepted);

@@ -47,10 +47,8 @@ impl Responder {
             let coding = self.choose(visit, entry);
             match entry.form(coding) {
                 Some(form) => form,
-                // Nobody waits twice: the file may be changing all the time.
-                None if visit.now.waited_for.is_some_and(|job| job <= self.finished) => {
-                    Rc::clone(&entry.plain)
-                }
+                // The file may be changing all the time, or there is too much to do.
+                None if visit.now.answers_now => Rc::clone(&entry.plain),
                 None => {
                     let path = if slash && path != b"/" {
                         [path, b"/"].concat()
@@ -132,7 +130,7 @@ impl Responder {
             coding,
             bytes,
         };
-        self.later(visit, key, work)
+        self.later(visit, key, work, out)
     }
 
     fn whole(&self, visit: &Visit<'_, '_, '_>, form: &Form, out: &mut Output) -> Reply {
@@ -166,14 +164,15 @@ impl Responder {
     }
 
     fn parts(
-        &self,
+        &mut self,
         visit: &Visit<'_, '_, '_>,
         entry: &Entry,
         form: &Form,
         parts: Parts,
         out: &mut Output,
     ) -> Reply {
-        let body = Multipart::new(parts, form.len, entry.content_type, self.secret);
+        let boundary = self.boundary();
+        let body = Multipart::new(parts, form.len, entry.content_type, boundary);
         let bytes = &mut out.bytes;
         self.date.start(bytes, Status::PartialContent);
         head::put(bytes, "Content-Type", body.content_type());

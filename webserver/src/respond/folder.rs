@@ -98,7 +98,7 @@ impl Responder {
                 order,
                 form,
             };
-            return self.later(visit, key, work);
+            return self.later(visit, key, work, out);
         };
         if page.is_empty() {
             return self.error(visit, Status::Forbidden, out);

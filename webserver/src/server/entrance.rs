@@ -17,6 +17,9 @@ use crate::server::listen::{Door, Visitors};
 /// How long nobody is taken in after the system had no descriptor left, in milliseconds.
 const PAUSE_MS: u64 = 100;
 
+/// How long it is until it is looked at again whether there is room for others, in milliseconds.
+const FULL_MS: u64 = 50;
+
 /// What events at the doors are told by: this and their number.
 pub(crate) const FIRST_DOOR: u64 = u64::MAX - 1024;
 
@@ -32,10 +35,15 @@ pub(crate) struct Entrance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
-    /// Closed until one of those inside has left.
-    Full,
-    /// Closed until this time, in milliseconds since the worker began.
-    Until(u64),
+    /// Closed to the public, until this time or until one of those inside has left. Times are milliseconds since the
+    /// worker began.
+    Full {
+        until: u64,
+    },
+    /// Closed until this time.
+    NoRoom {
+        until: u64,
+    },
 }
 
 /// Who is at a door.
@@ -78,6 +86,11 @@ impl Entrance {
         self.doors.len()
     }
 
+    /// For whom a door is.
+    pub(crate) fn visitors(&self, number: usize) -> Option<Visitors> {
+        self.doors.get(number).map(|door| door.visitors)
+    }
+
     /// Takes in the next one at a door.
     pub(crate) fn next(&mut self, number: usize, asks_who: bool) -> AtDoor {
         let Some(door) = self.doors.get(number).filter(|_| self.state == State::Open) else {
@@ -117,24 +130,27 @@ impl Entrance {
             let _ = send(&fd, NO_ROOM, SendFlags::NOSIGNAL);
         }
         self.spare = spare();
-        self.close(State::Until(now + PAUSE_MS), epoll);
+        let until = now + PAUSE_MS;
+        self.close(State::NoRoom { until }, epoll);
     }
 
-    /// Closes until somebody has left.
-    pub(crate) fn is_full(&mut self, epoll: &OwnedFd) {
-        self.close(State::Full, epoll);
+    /// Closes to the public until somebody has left. Somebody of another worker may have, so that is looked at again
+    /// after a while.
+    pub(crate) fn is_full(&mut self, epoll: &OwnedFd, now: u64) {
+        let until = now + FULL_MS;
+        self.close(State::Full { until }, epoll);
     }
 
     /// Somebody has left.
     pub(crate) const fn left(&mut self) {
-        if let State::Full = self.state {
-            self.state = State::Until(0);
+        if let State::Full { .. } = self.state {
+            self.state = State::Full { until: 0 };
         }
     }
 
     /// Opens again, if it is time.
     pub(crate) fn reopen(&mut self, epoll: &OwnedFd, now: u64) {
-        if !matches!(self.state, State::Until(at) if at <= now) {
+        if self.reopens_at().is_none_or(|at| at > now) {
             return;
         }
         self.state = State::Open;
@@ -147,8 +163,8 @@ impl Entrance {
     /// When it opens again by itself.
     pub(crate) const fn reopens_at(&self) -> Option<u64> {
         match self.state {
-            State::Until(at) => Some(at),
-            State::Open | State::Full => None,
+            State::Full { until } | State::NoRoom { until } => Some(until),
+            State::Open => None,
         }
     }
 
@@ -159,8 +175,10 @@ impl Entrance {
     }
 
     fn close(&mut self, state: State, epoll: &OwnedFd) {
-        if self.state == State::Open {
-            for door in &self.doors {
+        for door in &self.doors {
+            // Whoever looks after the server comes in while there is a descriptor for it. Some are closed already.
+            let stays = matches!(state, State::Full { .. }) && door.visitors == Visitors::Admin;
+            if !stays {
                 let _ = epoll::delete(epoll, door.as_fd());
             }
         }

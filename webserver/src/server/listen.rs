@@ -5,12 +5,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 use rustix::process::umask;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::config::Listen;
 use crate::error::ConfigError;
@@ -262,10 +262,13 @@ fn open_unix(path: &Path, mode: u32) -> Result<UnixListener, ConfigError> {
         Ok(found) if !found.file_type().is_socket() => {
             return Err(taken("something else is there"));
         }
-        Ok(_) if UnixStream::connect(path).is_ok() => {
-            return Err(taken("another server listens on it"));
-        }
-        Ok(_) => fs::remove_file(path).map_err(failed)?,
+        // Only a refusal shows that nobody listens any more.
+        Ok(_) => match knock(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path).map_err(failed)?;
+            }
+            Ok(()) | Err(_) => return Err(taken("another program has it")),
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
@@ -274,6 +277,12 @@ fn open_unix(path: &Path, mode: u32) -> Result<UnixListener, ConfigError> {
     let listener = UnixListener::bind(path).map_err(failed);
     umask(usual);
     listener
+}
+
+/// Tries to connect, without waiting for a server that is busy.
+fn knock(path: &Path) -> io::Result<()> {
+    let kind = Type::STREAM.nonblocking().cloexec();
+    Socket::new(Domain::UNIX, kind, None)?.connect(&SockAddr::unix(path)?)
 }
 
 fn inherited(number: usize) -> Result<OwnedFd, ConfigError> {

@@ -24,6 +24,8 @@ pub(crate) struct Log(Option<Open>);
 struct Open {
     lines: Lines,
     proxies: Proxies,
+    /// Whether anybody has to sign in.
+    has_users: bool,
     stamp: Stamp,
     /// When the lines that wait are handed over at the latest.
     due: Option<u64>,
@@ -31,10 +33,11 @@ struct Open {
 
 impl Log {
     /// No log, if there are no lines to write.
-    pub(crate) fn new(lines: Option<Lines>, proxies: Proxies) -> Self {
+    pub(crate) fn new(lines: Option<Lines>, proxies: Proxies, has_users: bool) -> Self {
         Self(lines.map(|lines| Open {
             lines,
             proxies,
+            has_users,
             stamp: Stamp::at(SystemTime::UNIX_EPOCH),
             due: None,
         }))
@@ -61,10 +64,10 @@ impl Log {
         elapsed: Duration,
     ) {
         let Some(log) = &mut self.0 else { return };
-        // Who did not get in may have claimed to be anyone.
+        // Who was not asked, or did not get in, may claim to be anyone.
         let user = request
             .line(Field::Authorization)
-            .filter(|_| reply.status != Status::Unauthorized)
+            .filter(|_| log.has_users && reply.status != Status::Unauthorized)
             .and_then(user);
         let forwarded = (
             request.lines(Field::XForwardedFor),

@@ -19,6 +19,7 @@ mod log;
 pub mod metrics;
 mod office;
 mod peer;
+mod places;
 mod pool;
 pub mod run;
 mod sending;

@@ -25,11 +25,13 @@ use crate::config::Limits;
 use crate::files::shelf::Moment;
 use crate::http::conn::{Conn, Step, Waits};
 use crate::http::fault::Fault;
+use crate::http::framing::Framing;
 use crate::http::request::{self, Persistence, Slots};
 use crate::http::status::Status;
 use crate::respond::Answer;
 use crate::server::kit::Kit;
 use crate::server::listen::Visitors;
+use crate::server::pool::Handed;
 use crate::server::sending::{Sending, Told};
 use crate::server::stream::{Received, Stream};
 use crate::server::timers::Wait;
@@ -49,6 +51,8 @@ pub(crate) struct Peer {
     client: Option<Box<IpAddr>>,
     /// The number of the first job that its request has waited for.
     waited_for: Option<NonZeroU64>,
+    /// How often it has waited.
+    waits: u8,
     visitors: Visitors,
     state: State,
     /// Whether there may be more to receive.
@@ -62,10 +66,15 @@ pub(crate) struct Peer {
     pub(crate) watched: bool,
 }
 
+/// How often a request waits. What is made may not be of use any more when it is there, as with a file that changes.
+const MAX_WAITS: u8 = 3;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Requests are read and answered.
     Open,
+    /// One has to wait for a job. Nothing is done until then.
+    Waiting,
     /// The last reply is on its way, or gone.
     Ending(End),
     /// All is said; what still comes is thrown away, so that the last reply is not lost with it.
@@ -81,6 +90,7 @@ impl Peer {
             sending: None,
             client: client.map(Box::new),
             waited_for: None,
+            waits: 0,
             visitors,
             state: State::Open,
             readable: true,
@@ -98,6 +108,16 @@ impl Peer {
     pub(crate) const fn wake(&mut self, ended: bool) {
         self.readable = true;
         self.ended |= ended;
+    }
+
+    /// What it waited for is done, or cannot be done: then the request is answered without.
+    pub(crate) const fn resume(&mut self, outcome: Handed) {
+        if let State::Waiting = self.state {
+            self.state = State::Open;
+        }
+        if let Handed::Back = outcome {
+            self.waits = MAX_WAITS;
+        }
     }
 
     /// Whether nothing is lost if it ends now: no part of a request has come, and no part of a reply is left.
@@ -198,6 +218,7 @@ impl Peer {
         }
         match self.state {
             State::Open => self.read(kit),
+            State::Waiting => Ok(Turn::Asleep),
             State::Ending(end) => self.end(end, kit),
             State::Lingering => self.linger(kit),
         }
@@ -253,6 +274,8 @@ impl Peer {
                 Read::Last(end) => self.end(end, kit),
                 Read::Job(job) => {
                     self.waited_for = self.waited_for.or_else(|| NonZeroU64::new(job.number));
+                    self.waits = self.waits.saturating_add(1);
+                    self.state = State::Waiting;
                     Ok(Turn::Job(job))
                 }
                 // Nobody is kept when the server stops but for a request that has begun.
@@ -315,10 +338,10 @@ impl Peer {
                     self.rest = rest;
                     return Read::Job(job);
                 }
-                One::Last { used } if at + used < filled || self.readable => {
-                    break Read::Last(End::Linger);
+                One::Last { used, end } => {
+                    let is_all = at + used == filled && !self.readable;
+                    break Read::Last(if is_all { end } else { End::Linger });
                 }
-                One::Last { .. } => break Read::Last(End::AtOnce),
                 One::Refused => break Read::Last(End::Linger),
             }
         };
@@ -359,6 +382,7 @@ impl Peer {
         };
         let moment = Moment {
             waited_for: self.waited_for.map(NonZeroU64::get),
+            answers_now: self.waits >= MAX_WAITS,
             ..now
         };
         let is_public = self.visitors == Visitors::Public;
@@ -376,6 +400,7 @@ impl Peer {
         };
         self.served = true;
         self.waited_for = None;
+        self.waits = 0;
         kit.metrics.replied(reply.status);
         if kit.log.is_on() && is_public {
             let client = self.client.as_deref();
@@ -387,7 +412,15 @@ impl Peer {
         }
         match reply.then {
             Persistence::KeepAlive => One::Answered { used },
-            Persistence::Close => One::Last { used },
+            // Of a body that was announced more may come than was read.
+            Persistence::Close if request.body != Framing::None => One::Last {
+                used,
+                end: End::Linger,
+            },
+            Persistence::Close => One::Last {
+                used,
+                end: End::AtOnce,
+            },
         }
     }
 

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -11,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{EventfdFlags, eventfd};
 use rustls::ServerConfig;
 
-use crate::respond::job::{Done, Job};
+use crate::respond::job::{Done, Job, Product, Work};
 
 /// Jobs that wait for a thread, at most.
 const QUEUE_LEN: usize = 64;
@@ -94,8 +95,17 @@ pub(crate) struct Pool {
 }
 
 /// Where jobs are handed in.
+///
+/// Passwords have a queue and a thread of their own: whoever tries one after the other holds up those who sign in, and
+/// not those who have, nor anybody else.
 #[derive(Clone, Debug)]
-pub(crate) struct Desk(Sender<(Box<Job>, usize)>);
+pub(crate) struct Desk {
+    passwords: Sender<Handout>,
+    others: Sender<Handout>,
+}
+
+/// A job, and the number of the worker that it is for.
+type Handout = (Box<Job>, usize);
 
 impl Pool {
     /// Starts the threads, which answer to these workers.
@@ -103,26 +113,20 @@ impl Pool {
     /// # Errors
     /// If the system has no thread left.
     pub(crate) fn start(workers: &[Mailbox]) -> io::Result<Self> {
-        let (sender, receiver) = bounded::<(Box<Job>, usize)>(QUEUE_LEN);
-        let mut threads = Vec::new();
-        for _ in 0..THREADS {
-            let (receiver, workers) = (receiver.clone(), workers.to_vec());
-            let work = move || {
-                for (job, worker) in receiver {
-                    let done = job.run();
-                    if let Some(mailbox) = workers.get(worker) {
-                        mailbox.post(Message::Done(Box::new(done)));
-                    }
-                }
-            };
-            threads.push(
+        let (passwords, password_jobs) = bounded(QUEUE_LEN);
+        let (others, other_jobs) = bounded(QUEUE_LEN);
+        let lanes = std::iter::once(password_jobs).chain(std::iter::repeat_n(other_jobs, THREADS));
+        let threads = lanes
+            .map(|jobs| {
+                let workers = workers.to_vec();
+                let name = "pool".to_owned();
                 std::thread::Builder::new()
-                    .name("pool".into())
-                    .spawn(work)?,
-            );
-        }
+                    .name(name)
+                    .spawn(move || work(&jobs, &workers))
+            })
+            .collect::<io::Result<_>>()?;
         Ok(Self {
-            desk: Desk(sender),
+            desk: Desk { passwords, others },
             threads,
         })
     }
@@ -142,6 +146,23 @@ impl Pool {
     }
 }
 
+/// Does one job after the other.
+fn work(jobs: &Receiver<Handout>, workers: &[Mailbox]) {
+    for (job, worker) in jobs {
+        let (number, key, site) = (job.number, job.key.clone(), job.site);
+        // A job that fails in a way that nobody thought of, which has been printed, must not be waited for for ever.
+        let done = catch_unwind(AssertUnwindSafe(|| job.run())).unwrap_or(Done {
+            number,
+            key,
+            site,
+            product: Product::Nothing,
+        });
+        if let Some(mailbox) = workers.get(worker) {
+            mailbox.post(Message::Done(Box::new(done)));
+        }
+    }
+}
+
 /// What became of a job that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handed {
@@ -154,7 +175,12 @@ pub(crate) enum Handed {
 impl Desk {
     /// Hands in a job for a worker.
     pub(crate) fn hand_in(&self, job: Box<Job>, worker: usize) -> Handed {
-        match self.0.try_send((job, worker)) {
+        let queue = if let Work::Verify { .. } = job.work {
+            &self.passwords
+        } else {
+            &self.others
+        };
+        match queue.try_send((job, worker)) {
             Ok(()) => Handed::In,
             Err(_) => Handed::Back,
         }

@@ -29,6 +29,7 @@ use crate::server::listen::{Door, Doors, SocketName};
 use crate::server::log::Log;
 use crate::server::metrics::{Counters, Totals};
 use crate::server::office::Office;
+use crate::server::places::Places;
 use crate::server::pool::{Desk, Inbox, Mailbox, Message, Pool, mailbox};
 use crate::server::timers::{Lengths, Timers};
 use crate::server::tls;
@@ -39,10 +40,10 @@ use crate::server::worker::{Parts, Worker};
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Descriptors besides those of connections and files kept open: listeners, epoll, the log, those of the pool's jobs.
-const OTHER_DESCRIPTORS: u64 = 64;
+const OTHER_DESCRIPTORS: u64 = 16;
 
-/// Descriptors of files that a worker keeps open, and one each for sending.
-const FILES_OF_WORKER: u64 = 1100;
+/// Files and folders that a worker keeps open for a site, if the system has descriptors for them.
+const FILES_OF_SHELF: u64 = 1024;
 
 /// A server that listens.
 #[derive(Debug)]
@@ -81,16 +82,18 @@ impl Server {
     ///
     /// # Errors
     /// If something of it cannot be had.
-    pub fn start(config: Config, clock: Clock, logger: Logger) -> Result<Self, ConfigError> {
+    pub fn start(mut config: Config, clock: Clock, logger: Logger) -> Result<Self, ConfigError> {
+        let count = config.workers.get();
+        let descriptors = Descriptors::share_out(&config.limits, count, 1 + config.hosts.len());
+        config.site.cache_files = descriptors.files;
         let sites = open_sites(&config)?;
         let tls = config.tls.as_ref().map(tls::load).transpose()?;
-        let count = config.workers.get();
         let mut doors = Doors::open(&config.listen, count)?;
         let admin = config
             .admin
             .map(|addr| doors.open_admin(addr))
             .transpose()?;
-        let connections = allowed_connections(&config.limits, count).div_ceil(count);
+        let places = Places::new(descriptors.connections);
         let (mailboxes, inboxes): (Vec<_>, Vec<_>) = (0..count)
             .map(|_| mailbox())
             .collect::<io::Result<Vec<_>>>()?
@@ -110,7 +113,7 @@ impl Server {
                 inbox,
                 desk: pool.desk(),
                 tls: tls.clone(),
-                connections,
+                places: places.clone(),
                 clock,
                 logger,
                 log: log.clone(),
@@ -237,7 +240,7 @@ struct Share {
     inbox: Inbox,
     desk: Desk,
     tls: Option<Arc<ServerConfig>>,
-    connections: usize,
+    places: Places,
     clock: Clock,
     logger: Logger,
     log: Option<Arc<AccessLog>>,
@@ -255,6 +258,7 @@ impl Share {
             log: Log::new(
                 self.log.as_ref().map(|log| log.lines()),
                 Proxies::new(&self.config.access.trusted_proxies),
+                !self.config.site.users.is_empty(),
             ),
             metrics: Arc::clone(&self.counters[self.number]),
             office: Office::new(Arc::clone(&self.counters), self.log),
@@ -272,7 +276,7 @@ impl Share {
             timers: Timers::new(&lengths(&self.config.limits)),
             kit,
             tls: self.tls,
-            connections: self.connections,
+            places: self.places,
         };
         Worker::new(parts)?.run()
     }
@@ -313,27 +317,54 @@ fn lengths(limits: &Limits) -> Lengths {
     }
 }
 
-/// The connections that may be open at once: as many as asked for, or as the system has descriptors for.
-fn allowed_connections(limits: &Limits, workers: usize) -> usize {
-    let others = OTHER_DESCRIPTORS + FILES_OF_WORKER * workers as u64;
-    let wanted = limits.connections as u64 + others;
+/// How many descriptors are for what.
+struct Descriptors {
+    /// Connections that may be open at once.
+    connections: usize,
+    /// Files and folders that each worker keeps open for each site.
+    files: u64,
+}
+
+impl Descriptors {
+    /// As many as are asked for; or, if the system has fewer, half of them for connections and the rest for files.
+    fn share_out(limits: &Limits, workers: usize, sites: usize) -> Self {
+        let shelves = (workers as u64).saturating_mul(sites as u64).max(1);
+        // Each worker needs a few for itself: its epoll, bell, spare and doors.
+        let others = OTHER_DESCRIPTORS.saturating_add(4 * workers as u64);
+        let connections = limits.connections as u64;
+        let wanted = FILES_OF_SHELF
+            .saturating_mul(shelves)
+            .saturating_add(others)
+            .saturating_add(connections);
+        let allowed = allowed_descriptors(wanted);
+        let connections = if allowed < wanted {
+            connections.min(allowed / 2)
+        } else {
+            connections
+        };
+        let left = allowed.saturating_sub(others).saturating_sub(connections);
+        Self {
+            connections: usize::try_from(connections).unwrap_or(usize::MAX),
+            files: (left / shelves).min(FILES_OF_SHELF),
+        }
+    }
+}
+
+/// The descriptors that this process may have, after asking for as many as are wanted.
+fn allowed_descriptors(wanted: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let current = current.unwrap_or(u64::MAX);
     if current >= wanted {
-        return limits.connections;
+        return current;
     }
     let most = maximum.unwrap_or(u64::MAX).min(wanted);
     let raised = Rlimit {
         current: Some(most),
         maximum,
     };
-    let had = if setrlimit(Resource::Nofile, raised).is_ok() {
+    if setrlimit(Resource::Nofile, raised).is_ok() {
         most
     } else {
         current
-    };
-    let left = had.saturating_sub(others).max(had / 2);
-    limits
-        .connections
-        .min(usize::try_from(left).unwrap_or(usize::MAX))
+    }
 }

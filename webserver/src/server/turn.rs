@@ -14,6 +14,8 @@ pub(crate) enum Turn {
     Again(Due),
     /// It waits for this to be done, or for what does the same for another.
     Job(Box<Job>),
+    /// It waits for that still.
+    Asleep,
     /// It is over.
     End,
 }
@@ -57,8 +59,9 @@ pub(crate) enum One {
     Incomplete { keep: Range<usize> },
     /// It needs this first, and these bytes are to be kept.
     Job(Box<Job>, Box<[u8]>),
-    /// It is answered, and it was the last; so many bytes were its.
-    Last { used: usize },
+    /// It is answered, and it was the last; so many bytes were its, and that is how the connection ends if there were no
+    /// others.
+    Last { used: usize, end: End },
     /// It was none, which has been said.
     Refused,
 }

@@ -21,12 +21,12 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustls::ServerConfig;
 
-use crate::http::status::Status;
 use crate::respond::job::Job;
 use crate::server::entrance::{AtDoor, Entrance, FIRST_DOOR, Visitor};
 use crate::server::kit::Kit;
 use crate::server::listen::{Door, Visitors};
 use crate::server::peer::Peer;
+use crate::server::places::Places;
 use crate::server::pool::{Desk, Handed, Inbox, Message};
 use crate::server::slab::{Slab, Token};
 use crate::server::stream::{self, Stream};
@@ -62,8 +62,8 @@ pub(crate) struct Parts {
     pub(crate) kit: Kit,
     /// With what connections are encrypted.
     pub(crate) tls: Option<Arc<ServerConfig>>,
-    /// Connections that it may have.
-    pub(crate) connections: usize,
+    /// Connections that all workers together may have.
+    pub(crate) places: Places,
 }
 
 /// An event loop and its connections.
@@ -169,9 +169,7 @@ impl Worker {
         }
         self.expire();
         self.parts.kit.log.turn_ended(self.parts.kit.now.ms);
-        if self.peers.len() < self.parts.connections {
-            self.entrance.reopen(&self.epoll, self.parts.kit.now.ms);
-        }
+        self.entrance.reopen(&self.epoll, self.parts.kit.now.ms);
         match self.cut_at {
             Some(_) if self.peers.is_empty() => Round::Last,
             Some(at) if self.parts.kit.now.ms >= at => Round::Last,
@@ -247,6 +245,7 @@ impl Worker {
                 self.watch(token);
                 self.hand_in(token, job);
             }
+            Turn::Asleep => {}
             Turn::End => self.end(token),
         }
     }
@@ -286,6 +285,7 @@ impl Worker {
         if self.peers.remove(token).is_some() {
             self.parts.timers.clear(token.index);
             self.parts.kit.metrics.closed();
+            self.parts.places.leave();
             self.entrance.left();
         }
     }
@@ -293,9 +293,11 @@ impl Worker {
     /// Takes in those who are at a door; not more of them than is fair to those inside. Tells how many.
     fn accept(&mut self, number: usize) -> usize {
         for count in 0..ACCEPTED {
-            if self.peers.len() >= self.parts.connections {
+            let is_public = self.entrance.visitors(number) == Some(Visitors::Public);
+            if is_public && self.parts.places.are_taken() {
                 self.parts.kit.metrics.full();
-                self.entrance.is_full(&self.epoll);
+                let now = self.parts.kit.now.ms;
+                self.entrance.is_full(&self.epoll, now);
                 return count;
             }
             match self.entrance.next(number, self.parts.kit.log.is_on()) {
@@ -323,6 +325,7 @@ impl Worker {
             (None, _) | (Some(_), Visitors::Admin) => None,
         };
         self.parts.kit.metrics.accepted();
+        self.parts.places.take();
         let peer = Peer::new(Stream::new(fd, tls), client, kind);
         let token = self.peers.insert(peer);
         // Its first request has come with it, most of the time.
@@ -341,12 +344,15 @@ impl Worker {
             Handed::In => {
                 self.jobs.insert(key, vec![token]);
             }
-            Handed::Back => {
-                if let Some(peer) = self.peers.get_mut(token) {
-                    let turn = peer.break_off(Status::Unavailable, &mut self.parts.kit);
-                    self.after(token, turn);
-                }
-            }
+            Handed::Back => self.resume(token, Handed::Back),
+        }
+    }
+
+    /// Gives a connection its turn that has waited for a job.
+    fn resume(&mut self, token: Token, outcome: Handed) {
+        if let Some(peer) = self.peers.get_mut(token) {
+            peer.resume(outcome);
+            self.turn(token);
         }
     }
 
@@ -357,7 +363,7 @@ impl Worker {
                     let waiting = self.jobs.remove(&done.key).unwrap_or_default();
                     self.parts.kit.responder.done(*done, self.parts.kit.now);
                     for token in waiting {
-                        self.turn(token);
+                        self.resume(token, Handed::In);
                     }
                 }
                 Message::Certificates(config) => self.parts.tls = Some(config),
@@ -377,7 +383,6 @@ impl Worker {
         for number in 0..self.entrance.len() {
             while self.accept(number) == ACCEPTED {}
         }
-        self.entrance.is_full(&self.epoll);
         self.entrance.shut();
         for token in self.peers.tokens() {
             if let Some(peer) = self.peers.get_mut(token).filter(|peer| peer.is_idle()) {

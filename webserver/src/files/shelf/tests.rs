@@ -207,6 +207,7 @@ fn at(ms: u64) -> Moment {
         ms,
         wall_nanos: i128::try_from(now.as_nanos()).unwrap() + SETTLED_NANOS,
         waited_for: None,
+        answers_now: false,
     }
 }
 
