@@ -259,7 +259,9 @@ fn without_empty_lines(mut bytes: &[u8]) -> &[u8] {
 /// Does a job. To compare a password with a hash takes long on purpose, and is done otherwise.
 fn run(job: Job) -> Done {
     match job.work {
-        Work::Verify { password, is_known, .. } => Done {
+        Work::Verify {
+            password, is_known, ..
+        } => Done {
             key: job.key,
             number: job.number,
             site: job.site,

@@ -114,6 +114,14 @@ impl<V> Cache<V> {
         let Some(key) = self.queue.pop_front() else {
             return;
         };
+        // One that was forgotten and remembered anew has a later place.
+        if !self
+            .slots
+            .get_key_value(&key)
+            .is_some_and(|(kept, _)| Rc::ptr_eq(kept, &key))
+        {
+            return;
+        }
         match self.slots.get_mut(&key) {
             Some(slot) if slot.asked => {
                 slot.asked = false;

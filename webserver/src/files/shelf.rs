@@ -109,8 +109,8 @@ struct Known {
     file: Option<Box<[u8]>>,
     /// The compressed forms that lie beside the file.
     beside: Vec<(Coding, Facts)>,
-    /// The file's folder when it was last seen what lies beside the file, if the folder's facts tell of every change
-    /// since.
+    /// The file's folder when it was last seen that nothing lies beside the file, if the folder's facts tell of every
+    /// change since.
     folder: Option<Facts>,
 }
 
@@ -379,7 +379,6 @@ impl Known {
         let held = folders.hold(&site.root, folder, fresh_ms, now.ms);
         if let Some(held) = held
             && self.folder == Some(held.folder.facts())
-            && self.beside.is_empty()
             && held.folder.file(name) == Some(entry.facts)
         {
             return Ok(Some(held.checked));
@@ -389,9 +388,10 @@ impl Known {
         if !is_same {
             return Ok(None);
         }
+        let is_bare = self.beside.is_empty() && !sidecar::is_any(&site.root, path)?;
         self.folder = held
             .map(|held| held.folder.facts())
-            .filter(|folder| !folder.is_racy_at(now.wall_nanos));
+            .filter(|folder| is_bare && !folder.is_racy_at(now.wall_nanos));
         Ok(Some(now.ms))
     }
 }

@@ -23,6 +23,15 @@ pub fn look(root: &Root, path: &[u8], source: &Facts) -> io::Result<Vec<(Coding,
     })
 }
 
+/// Whether anything lies beside the file that is named like a form of it, of use or not: then it may come to be of use
+/// without a name coming or going.
+///
+/// # Errors
+/// As [`Root::facts`].
+pub fn is_any(root: &Root, path: &[u8]) -> io::Result<bool> {
+    Ok(!beside(path, |name| root.facts(name))?.is_empty())
+}
+
 /// Opens what lies beside the file at `path`, in the order of preference.
 ///
 /// # Errors

@@ -103,10 +103,21 @@ impl Entrance {
                     client,
                     kind: door.visitors,
                 }),
-                Err(Errno::AGAIN) => AtDoor::Nobody,
-                // The client went away again while it waited (accept(2)).
-                Err(Errno::CONNABORTED | Errno::INTR | Errno::PROTO) => continue,
-                Err(_) => AtDoor::NoRoom,
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => AtDoor::NoRoom,
+                // The client went away again while it waited, or the network did (accept(2)).
+                Err(
+                    Errno::CONNABORTED
+                    | Errno::INTR
+                    | Errno::PROTO
+                    | Errno::NETDOWN
+                    | Errno::NOPROTOOPT
+                    | Errno::HOSTDOWN
+                    | Errno::HOSTUNREACH
+                    | Errno::OPNOTSUPP
+                    | Errno::NETUNREACH
+                    | Errno::PERM,
+                ) => continue,
+                Err(_) => AtDoor::Nobody,
             };
         }
     }
@@ -168,10 +179,17 @@ impl Entrance {
         }
     }
 
-    /// Closes for ever.
-    pub(crate) fn shut(&mut self) {
-        // A descriptor that is closed is no longer watched, unless others have it too.
-        self.doors.clear();
+    /// Closes to the public for ever. Whoever looks after the server may still ask how it is.
+    pub(crate) fn shut(&mut self, epoll: &OwnedFd) {
+        for door in &self.doors {
+            let _ = epoll::delete(epoll, door.as_fd());
+        }
+        self.doors.retain(|door| door.visitors == Visitors::Admin);
+        self.state = State::Open;
+        for (number, door) in self.doors.iter().enumerate() {
+            // If that fails, it is closed like the others.
+            let _ = watch(epoll, number, door);
+        }
     }
 
     fn close(&mut self, state: State, epoll: &OwnedFd) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 use rustix::process::umask;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::config::Listen;
 use crate::error::ConfigError;
@@ -176,6 +176,8 @@ impl Doors {
     /// One socket for all workers.
     fn share(&mut self, fd: OwnedFd) -> Result<(), ConfigError> {
         rustix::io::ioctl_fionbio(&fd, true).map_err(io::Error::from)?;
+        // Those that were handed over may not have it, and a Unix socket cannot.
+        let _ = SockRef::from(&fd).set_tcp_nodelay(true);
         for doors in &mut self.workers {
             doors.push(Door {
                 fd: fd.try_clone()?,

@@ -127,6 +127,14 @@ impl Log {
         };
     }
 
+    /// The worker ends: all lines are handed over.
+    pub(crate) fn flush(&mut self) {
+        if let Some(log) = &mut self.0 {
+            log.lines.flush();
+            log.due = None;
+        }
+    }
+
     /// When lines are to be handed over.
     pub(crate) fn due(&self) -> Option<u64> {
         self.0.as_ref().and_then(|log| log.due)

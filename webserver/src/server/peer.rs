@@ -62,8 +62,10 @@ pub(crate) struct Peer {
     ended: bool,
     /// Whether a request was ever answered.
     served: bool,
-    /// Whether the event loop watches the socket.
+    /// The event loop's: whether it watches the socket.
     pub(crate) watched: bool,
+    /// The event loop's: whether it has promised a turn.
+    pub(crate) queued: bool,
 }
 
 /// How often a request waits. What is made may not be of use any more when it is there, as with a file that changes.
@@ -97,6 +99,7 @@ impl Peer {
             ended: false,
             served: false,
             watched: false,
+            queued: false,
         }
     }
 
@@ -131,6 +134,13 @@ impl Peer {
         self.sending
             .as_mut()
             .is_none_or(|sending| sending.keeps_up(limits, stream, now))
+    }
+
+    /// Ends an encrypted connection as its protocol asks for (RFC 8446 §6.1).
+    pub(crate) fn say_farewell(&mut self) {
+        if self.stream.is_encrypted() && self.sending.is_none() {
+            self.stream.finish();
+        }
     }
 
     /// Ends a connection whose client does not take what is sent.

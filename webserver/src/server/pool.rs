@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{EventfdFlags, eventfd};
@@ -88,11 +87,11 @@ impl Inbox {
 }
 
 /// The threads.
+///
+/// Nobody waits for their end: whoever wanted what they are at is gone when the server ends, and they own nothing that
+/// has to be put in order.
 #[derive(Debug)]
-pub(crate) struct Pool {
-    desk: Desk,
-    threads: Vec<JoinHandle<()>>,
-}
+pub(crate) struct Pool(Desk);
 
 /// Where jobs are handed in.
 ///
@@ -116,33 +115,17 @@ impl Pool {
         let (passwords, password_jobs) = bounded(QUEUE_LEN);
         let (others, other_jobs) = bounded(QUEUE_LEN);
         let lanes = std::iter::once(password_jobs).chain(std::iter::repeat_n(other_jobs, THREADS));
-        let threads = lanes
-            .map(|jobs| {
-                let workers = workers.to_vec();
-                let name = "pool".to_owned();
-                std::thread::Builder::new()
-                    .name(name)
-                    .spawn(move || work(&jobs, &workers))
-            })
-            .collect::<io::Result<_>>()?;
-        Ok(Self {
-            desk: Desk { passwords, others },
-            threads,
-        })
+        for jobs in lanes {
+            let workers = workers.to_vec();
+            let thread = std::thread::Builder::new().name("pool".to_owned());
+            thread.spawn(move || work(&jobs, &workers))?;
+        }
+        Ok(Self(Desk { passwords, others }))
     }
 
     /// Where a worker hands in its jobs.
     pub(crate) fn desk(&self) -> Desk {
-        self.desk.clone()
-    }
-
-    /// Waits for the job each thread is at; the workers and their desks are gone.
-    pub(crate) fn end(self) {
-        drop(self.desk);
-        for thread in self.threads {
-            // A thread that panicked has said so.
-            let _ = thread.join();
-        }
+        self.0.clone()
     }
 }
 

@@ -56,7 +56,6 @@ pub struct Server {
     mailboxes: Vec<Mailbox>,
     workers: Vec<JoinHandle<()>>,
     ends: Receiver<io::Result<()>>,
-    pool: Pool,
     log: Option<Arc<AccessLog>>,
     logger: Logger,
     /// Whether it was started at a terminal.
@@ -135,7 +134,6 @@ impl Server {
             mailboxes,
             workers,
             ends,
-            pool,
             log,
             logger,
             has_terminal: stderr().is_terminal(),
@@ -189,7 +187,6 @@ impl Server {
             // It has told how it ended.
             let _ = worker.join();
         }
-        self.pool.end();
         // The workers, who shared it, have ended; what lines were lost has been told.
         if let Some(log) = self.log.and_then(Arc::into_inner) {
             let _ = log.close();

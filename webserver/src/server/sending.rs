@@ -51,7 +51,7 @@ impl Sending {
         let left = self.outgoing.remaining() + unsent(stream);
         let taken = self.left.saturating_sub(left);
         let passed = now.saturating_sub(self.since);
-        let due = limits.min_rate.saturating_mul(passed) / 1000;
+        let due = (limits.min_rate.saturating_mul(passed) / 1000).max(1);
         if taken >= due {
             self.left = left;
             self.since = now;

@@ -257,6 +257,13 @@ impl Write for Socket<'_> {
         Ok(send(self.fd, bytes, SendFlags::NOSIGNAL)?)
     }
 
+    /// The library hands over several records at once.
+    fn write_vectored(&mut self, records: &[IoSlice<'_>]) -> io::Result<usize> {
+        let flags = SendFlags::NOSIGNAL;
+        let mut nothing = SendAncillaryBuffer::default();
+        Ok(sendmsg(self.fd, records, &mut nothing, flags)?)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::quote;
 use rustls::ServerConfig;
-use rustls::crypto::ring::default_provider;
+use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -38,6 +38,8 @@ pub(crate) fn load(config: &TlsConfig) -> Result<Arc<ServerConfig>, ConfigError>
             }
             unusable(&config.cert, &format!("cannot be used: {error}"))
         })?;
+    // A client that comes back need not shake hands in full, whichever worker it comes to.
+    tls.ticketer = Ticketer::new().map_err(|error| unusable(&config.cert, &error.to_string()))?;
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(tls))
 }

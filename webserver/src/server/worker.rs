@@ -39,6 +39,9 @@ const EVENTS: usize = 256;
 /// Connections accepted before others have their turn.
 const ACCEPTED: usize = 64;
 
+/// How often so many are accepted when the server stops: as many in all as the system lets wait.
+const STOP_ROUNDS: usize = 64;
+
 /// How old the time of day may be that replies are dated with, in milliseconds.
 const WALL_MS: u64 = 10;
 
@@ -76,7 +79,7 @@ pub(crate) struct Worker {
     /// Those that want a turn although nothing happened.
     ready: VecDeque<Token>,
     /// Jobs under way, and who waits for them.
-    jobs: HashMap<Box<[u8]>, Vec<Token>>,
+    jobs: HashMap<(usize, Box<[u8]>), Vec<Token>>,
     began: Instant,
     /// When the time of day is read next.
     wall_due: u64,
@@ -156,14 +159,20 @@ impl Worker {
                         let gone = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
                         let flags = event.flags;
                         peer.wake(flags.intersects(gone));
-                        self.turn(token);
+                        // One that waits for its turn anyhow does not get another before the others.
+                        if !peer.queued {
+                            self.turn(token);
+                        }
                     }
                 }
             }
         }
         // Those that want yet another turn get it in the next round.
         for _ in 0..self.ready.len() {
-            if let Some(token) = self.ready.pop_front() {
+            if let Some(token) = self.ready.pop_front()
+                && let Some(peer) = self.peers.get_mut(token)
+            {
+                peer.queued = false;
                 self.turn(token);
             }
         }
@@ -237,7 +246,7 @@ impl Worker {
             }
             Turn::Again(due) => {
                 self.set_deadline(token, due);
-                self.ready.push_back(token);
+                self.queue(token);
                 self.watch(token);
             }
             Turn::Job(job) => {
@@ -247,6 +256,14 @@ impl Worker {
             }
             Turn::Asleep => {}
             Turn::End => self.end(token),
+        }
+    }
+
+    /// Sees to it that a connection has a turn in the next round.
+    fn queue(&mut self, token: Token) {
+        if let Some(peer) = self.peers.get_mut(token).filter(|peer| !peer.queued) {
+            peer.queued = true;
+            self.ready.push_back(token);
         }
     }
 
@@ -282,7 +299,8 @@ impl Worker {
     }
 
     fn end(&mut self, token: Token) {
-        if self.peers.remove(token).is_some() {
+        if let Some(mut peer) = self.peers.remove(token) {
+            peer.say_farewell();
             self.parts.timers.clear(token.index);
             self.parts.kit.metrics.closed();
             self.parts.places.leave();
@@ -333,18 +351,22 @@ impl Worker {
     }
 
     fn hand_in(&mut self, token: Token, job: Box<Job>) {
-        if let Some(waiting) = self.jobs.get_mut(&job.key) {
-            if !waiting.contains(&token) {
-                waiting.push(token);
-            }
+        let key = (job.site, job.key.clone());
+        if let Some(waiting) = self.jobs.get_mut(&key) {
+            waiting.push(token);
             return;
         }
-        let key = job.key.clone();
         match self.parts.desk.hand_in(job, self.parts.number) {
             Handed::In => {
                 self.jobs.insert(key, vec![token]);
             }
-            Handed::Back => self.resume(token, Handed::Back),
+            // Its turn comes with the others': it may ask for the next job right away.
+            Handed::Back => {
+                if let Some(peer) = self.peers.get_mut(token) {
+                    peer.resume(Handed::Back);
+                    self.queue(token);
+                }
+            }
         }
     }
 
@@ -360,7 +382,8 @@ impl Worker {
         for message in self.parts.inbox.take() {
             match message {
                 Message::Done(done) => {
-                    let waiting = self.jobs.remove(&done.key).unwrap_or_default();
+                    let key = (done.site, done.key.clone());
+                    let waiting = self.jobs.remove(&key).unwrap_or_default();
                     self.parts.kit.responder.done(*done, self.parts.kit.now);
                     for token in waiting {
                         self.resume(token, Handed::In);
@@ -381,9 +404,13 @@ impl Worker {
         let drain = u64::try_from(kit.limits.drain.as_millis()).unwrap_or(u64::MAX);
         self.cut_at = Some(kit.now.ms.saturating_add(drain));
         for number in 0..self.entrance.len() {
-            while self.accept(number) == ACCEPTED {}
+            for _ in 0..STOP_ROUNDS {
+                if self.accept(number) < ACCEPTED {
+                    break;
+                }
+            }
         }
-        self.entrance.shut();
+        self.entrance.shut(&self.epoll);
         for token in self.peers.tokens() {
             if let Some(peer) = self.peers.get_mut(token).filter(|peer| peer.is_idle()) {
                 // What has come meanwhile is answered.
@@ -403,7 +430,7 @@ impl Worker {
                 peer.give_up(&mut self.parts.kit);
             }
         }
-        self.parts.kit.log.turn_ended(u64::MAX);
+        self.parts.kit.log.flush();
     }
 
     fn expire(&mut self) {
