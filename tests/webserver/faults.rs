@@ -9,6 +9,7 @@ mod descriptors;
 mod disk;
 mod doors;
 mod flood;
+mod handed;
 mod process;
 mod reading;
 mod signals;

@@ -1,16 +1,14 @@
-//! Servers that come and go at one address, and doors that several of them have had.
+//! Servers that come and go at one address, and workers that share one.
 
-use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-use harness::{Command, Running, SOON, Signal, needs_tool, wait_until};
-use rustix::process::{Pid, kill_process};
+use harness::{Command, SOON, Signal, wait_until};
 
 use super::process::Process;
 use super::slow::{Ahead, Slow};
 use super::{BIG, Scene, files};
-use crate::client::{Address, Client, get};
+use crate::client::{Client, get};
 use crate::reply::Asked;
 use crate::server::Server;
 use crate::site::pattern;
@@ -51,7 +49,7 @@ fn a_server_can_be_started_anew_at_once() {
 #[test]
 fn a_server_takes_over_while_the_one_before_finishes() {
     let mut before = Scene::start(&["--drain", "60s"]);
-    let client = Slow::ask(&before.server, "/big", Ahead::Little);
+    let client = Slow::ask(before.server.address(), "/big", Ahead::Little);
     let mut taken = client.sip(2000);
     before.server.signal(Signal::TERM);
     let port = before.server.port();
@@ -163,97 +161,4 @@ fn a_unix_socket_has_the_same_bounds() {
     let (taken, _) = stopped.rest().expect("an end");
     assert!(taken.len() < BIG / 2, "{} bytes", taken.len());
     server.get("/small").is(200);
-}
-
-/// Opens a Unix socket and a port, and runs one server after another that is handed both (sd_listen_fds(3)); the next
-/// one when it is told to go on.
-const LAUNCHER: &str = r#"
-import os, socket, sys
-unix, port = socket.socket(socket.AF_UNIX), socket.create_server(("127.0.0.1", 0))
-unix.bind(sys.argv[1])
-unix.listen(128)
-print(port.getsockname()[1], flush=True)
-sockets = [os.dup(port.fileno()), os.dup(unix.fileno())]
-while True:
-    child = os.fork()
-    if child == 0:
-        os.dup2(sockets[0], 3)
-        os.dup2(sockets[1], 4)
-        os.environ.update(LISTEN_FDS="2", LISTEN_PID=str(os.getpid()))
-        os.execvp("setpriv", ["setpriv", "--pdeathsig", "KILL", *sys.argv[2:]])
-    print("started", child, flush=True)
-    _, status = os.waitpid(child, 0)
-    print("ended", os.waitstatus_to_exitcode(status), flush=True)
-    if sys.stdin.readline() != "again\n":
-        break
-"#;
-
-/// Sockets that were handed over stay with whoever opened them: the server neither closes nor removes them for others,
-/// so that clients that come while there is none wait for the next instead of being refused.
-#[test]
-fn sockets_that_were_handed_over_outlive_the_server() {
-    let Some(python) = needs_tool("sockets handed over", "python3", "python3") else {
-        return;
-    };
-    let sandbox = files();
-    let path = sandbox.join("socket");
-    let mut launcher = Command::new(python)
-        .args(["-c", LAUNCHER])
-        .arg(&path)
-        .arg(harness::bin("webserver"))
-        .arg(sandbox.join("root"))
-        .args(["--workers", "2"])
-        .start();
-    let text = launcher.wait_stdout("started", SOON);
-    let port = text.lines().next().and_then(|line| line.parse().ok());
-    let port: u16 = port.unwrap_or_else(|| panic!("no port in {text:?}"));
-    let places = [
-        Address::Tcp(SocketAddr::from(([127, 0, 0, 1], port))),
-        Address::Unix(path.clone()),
-    ];
-    for place in &places {
-        let mut clients: Vec<_> = (0..20).map(|_| connect(place)).collect();
-        for client in &mut clients {
-            client.get("/small").is(200);
-        }
-    }
-    end_server(&launcher, 1);
-    // Nobody is there, and yet nobody is refused.
-    let mut early = places.each_ref().map(connect);
-    for client in &mut early {
-        client.send(&get("/small", &[])).expect("a request");
-    }
-    launcher.send("again\n");
-    for client in &mut early {
-        client.reply(Asked::Body).expect("a reply").is(200);
-    }
-    drop(early);
-    end_server(&launcher, 2);
-    assert!(path.exists(), "it is not the server's to remove");
-    launcher.send("enough\n");
-    launcher.wait(SOON).succeeds();
-}
-
-#[track_caller]
-fn connect(place: &Address) -> Client {
-    Client::connect(place).expect("a connection")
-}
-
-/// Ends the server that the launcher started last, and waits for its good end; the `count`th.
-#[track_caller]
-fn end_server(launcher: &Running, count: usize) {
-    let text = || String::from_utf8_lossy(&launcher.stdout()).into_owned();
-    let started = text();
-    let mut numbers = started
-        .lines()
-        .filter_map(|line| line.strip_prefix("started "));
-    let pid = numbers.next_back().and_then(|number| number.parse().ok());
-    let pid = pid
-        .and_then(Pid::from_raw)
-        .expect("the number of a process");
-    kill_process(pid, Signal::TERM).expect("a server that runs");
-    wait_until("its end", SOON, || {
-        text().matches("ended ").count() == count
-    });
-    assert_eq!(text().matches("ended 0\n").count(), count, "{}", text());
 }

@@ -27,7 +27,7 @@ fn flood(options: &[&str], asked: &[u8]) -> u64 {
     let before = process.peak();
     let pipeline = asked.repeat(5000);
     let clients = (0..CLIENTS).map(|_| {
-        let client = Slow::connect(&scene.server, Ahead::Little);
+        let client = Slow::connect(scene.server.address(), Ahead::Little);
         client.flood(&pipeline);
         client
     });
@@ -69,7 +69,7 @@ fn thousands_of_requests_of_who_does_not_read_take_little_memory() {
 fn thousands_of_requests_are_all_answered_when_the_replies_are_read() {
     const COUNT: usize = 2000;
     let scene = Scene::start(&[]);
-    let client = Slow::connect(&scene.server, Ahead::Little);
+    let client = Slow::connect(scene.server.address(), Ahead::Little);
     let medium = pattern(30_000);
     // Long ones: together they are more than the system takes for a server that does not.
     let long = "a".repeat(8000);

@@ -18,6 +18,11 @@ impl Process {
         Self(server.running().pid())
     }
 
+    /// The one of this number.
+    pub(super) const fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+
     /// How many sockets it has open: as many as connections, and a few from the start on.
     #[track_caller]
     pub(super) fn sockets(self) -> usize {

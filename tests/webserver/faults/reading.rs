@@ -26,7 +26,7 @@ fn who_takes_nothing_is_cut_when_the_time_is_over() {
         let process = scene.process();
         let before = process.sockets();
         let since = Stopwatch::start();
-        let client = Slow::ask(&scene.server, "/big", ahead);
+        let client = Slow::ask(scene.server.address(), "/big", ahead);
         process.wait_sockets(before + 1);
         process.wait_sockets(before);
         assert_took("the cut", since.elapsed(), WRITE);
@@ -41,7 +41,7 @@ fn nothing_is_kept_for_who_was_cut() {
     let mut scene = watchful();
     let process = scene.process();
     let before = process.sockets();
-    let client = Slow::ask(&scene.server, "/big", Ahead::Little);
+    let client = Slow::ask(scene.server.address(), "/big", Ahead::Little);
     process.wait_sockets(before + 1);
     process.wait_sockets(before);
     let ports = [scene.server.port(), client.port()].map(|port| format!(":{port:04X}"));
@@ -63,7 +63,7 @@ fn who_takes_less_than_the_least_is_cut() {
     let process = scene.process();
     let before = process.sockets();
     let since = Stopwatch::start();
-    let client = Slow::ask(&scene.server, "/big", Ahead::Little);
+    let client = Slow::ask(scene.server.address(), "/big", Ahead::Little);
     process.wait_sockets(before + 1);
     wait_until("the cut", SOON, || {
         wait_for(Duration::from_millis(10), Stopwatch::start());
@@ -82,7 +82,7 @@ fn who_takes_little_but_enough_is_not_cut() {
         let mut scene = Scene::start(&["--write-timeout", "500ms", "--min-rate", "16KiB"]);
         let process = scene.process();
         let before = process.sockets();
-        let client = Slow::ask(&scene.server, "/big", ahead);
+        let client = Slow::ask(scene.server.address(), "/big", ahead);
         process.wait_sockets(before + 1);
         let tick = Duration::from_millis(10);
         let mut taken = client.sip_for(Duration::from_secs(4), 1600, tick);
@@ -96,12 +96,12 @@ fn who_takes_little_but_enough_is_not_cut() {
 #[test]
 fn who_pauses_is_not_cut() {
     let scene = Scene::start(&["--write-timeout", "2s", "--idle-timeout", "300ms"]);
-    let client = Slow::ask(&scene.server, "/big", Ahead::Little);
+    let client = Slow::ask(scene.server.address(), "/big", Ahead::Little);
     wait_for(Duration::from_millis(1200), Stopwatch::start());
     client.reply(&mut Vec::new()).is(200).body_is(pattern(BIG));
 
     // All of this one has left the server when the connection counts as idle, and is let go.
-    let client = Slow::ask(&scene.server, "/medium", Ahead::Little);
+    let client = Slow::ask(scene.server.address(), "/medium", Ahead::Little);
     wait_for(Duration::from_millis(900), Stopwatch::start());
     client
         .reply(&mut Vec::new())
@@ -118,7 +118,7 @@ fn who_vanishes_in_the_middle_leaves_nothing_behind() {
     let process = scene.process();
     let before = process.sockets();
     let clients: Vec<_> = (0..CLIENTS)
-        .map(|_| Slow::ask(&scene.server, "/big", Ahead::Little))
+        .map(|_| Slow::ask(scene.server.address(), "/big", Ahead::Little))
         .collect();
     for client in &clients {
         assert!(!client.sip(1000).is_empty());
@@ -146,7 +146,7 @@ fn who_does_not_read_is_in_nobodys_way() {
     let mut active = scene.server.connect();
     let before = latency(&mut active);
     let clients: Vec<_> = (0..100)
-        .map(|_| Slow::ask(&scene.server, "/big", Ahead::Little))
+        .map(|_| Slow::ask(scene.server.address(), "/big", Ahead::Little))
         .collect();
     assert_as_fast(&mut active, before);
     for client in &clients {
@@ -159,7 +159,7 @@ fn who_does_not_read_is_in_nobodys_way() {
 #[test]
 fn who_reads_late_gets_everything() {
     let scene = Scene::start(&[]);
-    let client = Slow::connect(&scene.server, Ahead::Little);
+    let client = Slow::connect(scene.server.address(), Ahead::Little);
     client.send(&get("/big", &[]).repeat(2));
     client.send(&get("/small", &[]));
     wait_for(Duration::from_millis(500), Stopwatch::start());

@@ -18,7 +18,7 @@ const STOPS: [Signal; 2] = [Signal::TERM, Signal::INT];
 /// A download, and what its client has taken of it.
 #[track_caller]
 fn download(server: &Server) -> (Slow, Vec<u8>) {
-    let client = Slow::ask(server, "/big", Ahead::Little);
+    let client = Slow::ask(server.address(), "/big", Ahead::Little);
     let mut taken = Vec::new();
     while taken.len() < 2000 {
         taken.extend(client.sip(2000));
@@ -66,7 +66,7 @@ fn a_server_that_is_told_to_stop_finishes_what_is_under_way() {
 #[test]
 fn requests_behind_a_download_are_answered_when_the_server_stops() {
     let mut scene = Scene::start(&["--drain", "60s"]);
-    let client = Slow::connect(&scene.server, Ahead::Little);
+    let client = Slow::connect(scene.server.address(), Ahead::Little);
     client.send(&[get("/big", &[]), get("/small", &[])].concat());
     let mut taken = client.sip(2000);
     scene.server.signal(Signal::TERM);

@@ -5,12 +5,11 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use harness::{SOON, Stopwatch};
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::wait_for;
 use crate::client::{Address, Ending, get};
 use crate::reply::{Asked, Reply};
-use crate::server::Server;
 
 /// How much of what comes the system keeps for a client that has not taken it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +29,12 @@ pub(super) struct Slow(TcpStream);
 impl Slow {
     /// Connects.
     #[track_caller]
-    pub(super) fn connect(server: &Server, ahead: Ahead) -> Self {
-        let Address::Tcp(addr) = server.address() else {
+    pub(super) fn connect(address: &Address, ahead: Ahead) -> Self {
+        let Address::Tcp(addr) = address else {
             panic!("not a port");
         };
-        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None);
+        let (kind, flags) = (SocketType::STREAM, SocketFlags::CLOEXEC);
+        let socket = rustix::net::socket_with(AddressFamily::INET, kind, flags, None);
         let socket = socket.expect("a socket");
         if ahead == Ahead::Little {
             // Before the connection: both sides then agree on short packets too, and are quick with them.
@@ -49,8 +49,8 @@ impl Slow {
 
     /// Asks for a path.
     #[track_caller]
-    pub(super) fn ask(server: &Server, path: &str, ahead: Ahead) -> Self {
-        let slow = Self::connect(server, ahead);
+    pub(super) fn ask(address: &Address, path: &str, ahead: Ahead) -> Self {
+        let slow = Self::connect(address, ahead);
         slow.send(&get(path, &[]));
         slow
     }

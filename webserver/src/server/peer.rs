@@ -138,7 +138,7 @@ impl Peer {
 
     /// Ends an encrypted connection as its protocol asks for (RFC 8446 §6.1).
     pub(crate) fn say_farewell(&mut self) {
-        if self.stream.is_encrypted() && self.sending.is_none() {
+        if self.stream.has_keys() && self.sending.is_none() {
             self.stream.finish();
         }
     }

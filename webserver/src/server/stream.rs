@@ -161,6 +161,11 @@ impl Stream {
         let _ = SockRef::from(&self.fd).set_linger(Some(Duration::ZERO));
     }
 
+    /// Whether keys are agreed on, so that more can be said than an alert.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| !tls.is_handshaking())
+    }
+
     /// Whether closing is more than letting go of the socket.
     pub(crate) const fn is_encrypted(&self) -> bool {
         self.tls.is_some()
