@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,10 +35,7 @@ impl Browser {
         let chromedriver = needs_tool(group, "chromedriver", "chromium-driver")?;
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = Sandbox::new();
-        let driver = Command::new(chromedriver)
-            .arg("--port=0")
-            .env("HOME", profile.path())
-            .start();
+        let driver = started(&chromedriver, &profile);
         let mut browser = Self {
             at: (Ipv4Addr::LOCALHOST, port(&driver)).into(),
             driver,
@@ -225,12 +223,34 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
+/// A driver that listens. It gives up when the port that the system chose for it is taken in the other family, as may
+/// happen beside tests with thousands of connections; then another one is tried.
+fn started(chromedriver: &Path, profile: &Sandbox) -> Running {
+    const TRIES: usize = 10;
+    for _ in 0..TRIES {
+        let mut driver = Command::new(chromedriver)
+            .arg("--port=0")
+            .env("HOME", profile.path())
+            .start();
+        let mut is_gone = false;
+        wait_until("the driver's word", SOON, || {
+            is_gone = !driver.is_running();
+            is_gone || String::from_utf8_lossy(driver.stdout().as_ref()).contains(LISTENS)
+        });
+        if !is_gone {
+            return driver;
+        }
+    }
+    panic!("the driver found no port in {TRIES} tries");
+}
+
+const LISTENS: &str = "started successfully on port ";
+
 /// Where a driver says that it listens.
 #[track_caller]
 fn port(driver: &Running) -> u16 {
-    const BEFORE: &str = "started successfully on port ";
-    let told = driver.wait_stdout(BEFORE, SOON);
-    let (_, rest) = told.split_once(BEFORE).expect("it was waited for");
+    let told = driver.wait_stdout(LISTENS, SOON);
+    let (_, rest) = told.split_once(LISTENS).expect("it was waited for");
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
     digits
         .and_then(|digits| digits.parse().ok())

@@ -129,7 +129,7 @@ fn a_disk_that_stays_full_costs_lines_that_are_counted() {
     assert_eq!(there.len() + lost, asked, "{output}");
 }
 
-/// When the log cannot be opened anew, that is told, and the old file stays in use; at the next signal it is tried again.
+/// When the log cannot be opened anew, that is told, and the old file stays in use; the next signal is another attempt.
 #[test]
 fn a_log_that_cannot_be_opened_anew_goes_on_in_the_old_file() {
     let mut scene = Scene::start_as(|command, sandbox| {

@@ -13,8 +13,8 @@ use crate::client::{Address, Client, get};
 use crate::reply::Asked;
 use crate::site::pattern;
 
-/// Opens a Unix socket and a port, and runs one server after another that is handed both; the next one when it is told to
-/// go on. A server ends with it.
+/// Opens a Unix socket and a port, and runs one server after another that is handed both; the next one when it is told
+/// to go on. A server ends with it.
 const LAUNCHER: &str = r#"
 import os, socket, sys
 unix, port = socket.socket(socket.AF_UNIX), socket.create_server(("127.0.0.1", 0))
@@ -145,8 +145,8 @@ fn sockets_that_were_handed_over_outlive_the_server() {
     launcher.running.wait(SOON).succeeds();
 }
 
-/// A server that was told to stop, and still has something to finish, leaves those alone who come by these sockets: they
-/// are the next one's, and cost it nothing.
+/// A server that was told to stop, and still has something to finish, leaves those alone who come by these sockets:
+/// they are the next one's, and cost it nothing.
 #[test]
 fn who_comes_while_the_server_finishes_waits_for_the_next() {
     let Some(mut launcher) = Launcher::start("1") else {

@@ -93,7 +93,12 @@ impl Entrance {
 
     /// Takes in the next one at a door.
     pub(crate) fn next(&mut self, number: usize, asks_who: bool) -> AtDoor {
-        let Some(door) = self.doors.get(number).filter(|_| self.state == State::Open) else {
+        let is_open = |door: &&Door| match self.state {
+            State::Open => true,
+            State::Full { .. } => door.visitors == Visitors::Admin,
+            State::NoRoom { .. } => false,
+        };
+        let Some(door) = self.doors.get(number).filter(is_open) else {
             return AtDoor::Nobody;
         };
         loop {
