@@ -3,6 +3,7 @@
 use harness::{Command, Sandbox};
 
 use crate::client::request;
+use crate::reply::Asked;
 use crate::server::{Server, command};
 use crate::site::MARKER;
 
@@ -101,5 +102,31 @@ fn a_folder_that_is_missing_is_told_before_anything_is_served() {
             .stdout_is("")
             .stderr_is_one_line()
             .stderr_has(told);
+    }
+}
+
+/// Lists of several folders that are asked for at the same moment, none of which is known yet.
+#[test]
+fn each_name_has_its_list() {
+    let sandbox = Sandbox::new();
+    sandbox.file("main/of-main", "");
+    let names: Vec<String> = (0..6)
+        .map(|number| format!("host-{number}.example"))
+        .collect();
+    let mut options = vec!["--list".to_owned(), "--workers=1".to_owned()];
+    for name in &names {
+        sandbox.file(format!("{name}/of-{name}"), "");
+        options.push(format!("--vhost={name}={}", sandbox.join(name).display()));
+    }
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let server = Server::start(&sandbox.join("main"), &options);
+    let mut clients: Vec<_> = names.iter().map(|_| server.connect()).collect();
+    for (client, name) in clients.iter_mut().zip(&names) {
+        let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\n\r\n");
+        client.send(request.as_bytes()).expect("a request");
+    }
+    for (client, name) in clients.iter_mut().zip(&names) {
+        let list = client.reply(Asked::Body).expect("a list").is(200).text();
+        assert!(list.contains(&format!("of-{name}")), "{name}: {list}");
     }
 }

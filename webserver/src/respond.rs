@@ -93,6 +93,10 @@ impl Responder {
     /// Tells the time of the replies that follow.
     pub fn tick(&mut self, now: Moment) {
         self.date.refresh(HttpDate::from_nanos(now.wall_nanos));
+    }
+
+    /// Lets go of what came of the last job: all who waited for it have been judged again.
+    pub fn let_go(&mut self) {
         self.hosts.shelves().for_each(Shelf::let_go);
     }
 

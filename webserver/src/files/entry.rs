@@ -18,6 +18,7 @@ use crate::files::rules::Rules;
 use crate::http::accept::{Coding, CodingSet};
 use crate::http::date::HttpDate;
 use crate::http::etag::ETag;
+use crate::http::head;
 
 /// Files up to this long are read once and kept: sending them from memory is faster than `sendfile`. Above, it is not.
 pub const MEMORY_LEN: u64 = 256 * 1024;
@@ -216,21 +217,19 @@ impl Form {
         about: &About<'_>,
     ) -> Self {
         let mut head = Vec::with_capacity(320);
-        let mut put = |name: &str, value: &[u8]| crate::http::head::put(&mut head, name, value);
-        put("Content-Type", content_type.as_bytes());
-        put("Content-Length", itoa::Buffer::new().format(len).as_bytes());
+        head::put(&mut head, "Content-Type", content_type);
+        head::content_length(&mut head, len);
         if let Some(name) = coding.token() {
-            put("Content-Encoding", name.as_bytes());
+            head::put(&mut head, "Content-Encoding", name);
         }
         let common_at = head.len();
-        let mut put = |name: &str, value: &[u8]| crate::http::head::put(&mut head, name, value);
-        put("Last-Modified", &modified.to_bytes());
-        put("ETag", etag.as_bytes());
+        head::put_date(&mut head, "Last-Modified", modified);
+        head::put(&mut head, "ETag", etag.as_bytes());
         if about.varies {
-            put("Vary", b"Accept-Encoding");
+            head::put(&mut head, "Vary", "Accept-Encoding");
         }
-        put("Accept-Ranges", b"bytes");
-        put("X-Content-Type-Options", b"nosniff");
+        head::put(&mut head, "Accept-Ranges", "bytes");
+        head::put(&mut head, "X-Content-Type-Options", "nosniff");
         about.rules.put_for(about.path, &mut head);
         Self {
             coding,

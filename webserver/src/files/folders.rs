@@ -1,8 +1,8 @@
 //! The folders that files were lately found in, so that a thousand files of one folder are looked at again for little
 //! more than a call each.
 //!
-//! A folder's own time of change tells whether a name came or went in it. While it is the same, no compressed form has
-//! come to lie beside a file, and the file's own facts are all that need be looked at.
+//! A folder's own time of change tells whether a name came or went in it. While it is the same, nothing has come to lie
+//! beside a file that had nothing beside it, and the file's own facts are all that need be looked at.
 
 use std::collections::HashMap;
 

@@ -21,9 +21,7 @@ pub enum Field {
     Accept,
     AcceptEncoding,
     Authorization,
-    Origin,
     AccessControlRequestMethod,
-    AccessControlRequestHeaders,
     Referer,
     UserAgent,
     XForwardedFor,
@@ -32,7 +30,7 @@ pub enum Field {
 
 impl Field {
     /// Every one of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 19] = [
         Self::Host,
         Self::Connection,
         Self::ContentLength,
@@ -47,9 +45,7 @@ impl Field {
         Self::Accept,
         Self::AcceptEncoding,
         Self::Authorization,
-        Self::Origin,
         Self::AccessControlRequestMethod,
-        Self::AccessControlRequestHeaders,
         Self::Referer,
         Self::UserAgent,
         Self::XForwardedFor,
@@ -66,7 +62,6 @@ impl Field {
             (5, b'r') => Self::Range,
             (6, b'a') => Self::Accept,
             (6, b'e') => Self::Expect,
-            (6, b'o') => Self::Origin,
             (7, b'r') => Self::Referer,
             (8, b'i') if Self::IfRange.is_named(name) => Self::IfRange,
             (8, b'i') => Self::IfMatch,
@@ -82,7 +77,6 @@ impl Field {
             (17, b't') => Self::TransferEncoding,
             (19, b'i') => Self::IfUnmodifiedSince,
             (29, b'a') => Self::AccessControlRequestMethod,
-            (30, b'a') => Self::AccessControlRequestHeaders,
             _ => return None,
         };
         candidate.is_named(name).then_some(candidate)
@@ -106,9 +100,7 @@ impl Field {
             Self::Accept => "accept",
             Self::AcceptEncoding => "accept-encoding",
             Self::Authorization => "authorization",
-            Self::Origin => "origin",
             Self::AccessControlRequestMethod => "access-control-request-method",
-            Self::AccessControlRequestHeaders => "access-control-request-headers",
             Self::Referer => "referer",
             Self::UserAgent => "user-agent",
             Self::XForwardedFor => "x-forwarded-for",

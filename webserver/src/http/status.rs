@@ -8,7 +8,6 @@ pub enum Status {
     Ok = 200,
     NoContent = 204,
     PartialContent = 206,
-    MovedPermanently = 301,
     NotModified = 304,
     PermanentRedirect = 308,
     BadRequest = 400,
@@ -31,11 +30,10 @@ pub enum Status {
 
 impl Status {
     /// Every one of them, by code.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 21] = [
         Self::Ok,
         Self::NoContent,
         Self::PartialContent,
-        Self::MovedPermanently,
         Self::NotModified,
         Self::PermanentRedirect,
         Self::BadRequest,
@@ -76,7 +74,6 @@ impl Status {
             Self::Ok => "HTTP/1.1 200 OK\r\n",
             Self::NoContent => "HTTP/1.1 204 No Content\r\n",
             Self::PartialContent => "HTTP/1.1 206 Partial Content\r\n",
-            Self::MovedPermanently => "HTTP/1.1 301 Moved Permanently\r\n",
             Self::NotModified => "HTTP/1.1 304 Not Modified\r\n",
             Self::PermanentRedirect => "HTTP/1.1 308 Permanent Redirect\r\n",
             Self::BadRequest => "HTTP/1.1 400 Bad Request\r\n",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::files::shelf::{Lookups, Shelf};
 use crate::files::site::Site;
+use crate::http::host;
 
 /// The sites, as one worker knows them. The first is for every host that has none of its own.
 #[derive(Debug)]
@@ -28,11 +29,11 @@ impl Hosts {
     }
 
     /// The number of the site for a host, given with or without a port (RFC 9110 §7.2).
-    pub(super) fn find(&self, host: &[u8]) -> usize {
+    pub(super) fn find(&self, authority: &[u8]) -> usize {
         if self.names.is_empty() {
             return 0;
         }
-        let name = without_port(host);
+        let name = host::name(authority);
         let name = name.strip_suffix(b".").unwrap_or(name);
         let found = self
             .names
@@ -63,31 +64,9 @@ impl Hosts {
     }
 }
 
-fn without_port(host: &[u8]) -> &[u8] {
-    match host {
-        [b'[', ..] => memchr::memchr(b']', host).map_or(host, |end| &host[..=end]),
-        _ => memchr::memchr(b':', host).map_or(host, |end| &host[..end]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_port_is_no_part_of_the_name() {
-        let rows: [(&str, &str); 6] = [
-            ("example.org", "example.org"),
-            ("example.org:8080", "example.org"),
-            ("example.org:", "example.org"),
-            ("[::1]:80", "[::1]"),
-            ("[::1]", "[::1]"),
-            ("", ""),
-        ];
-        for (host, name) in rows {
-            assert_eq!(without_port(host.as_bytes()), name.as_bytes(), "{host}");
-        }
-    }
 
     #[test]
     fn hosts_have_their_own_sites() {
@@ -99,6 +78,7 @@ mod tests {
             ("a.example", 1),
             ("A.Example.:80", 1),
             ("[::1]:8080", 2),
+            ("a.example:", 1),
             ("b.example", 0),
             ("", 0),
         ];

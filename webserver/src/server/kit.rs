@@ -1,5 +1,7 @@
 //! What all connections of a worker use in turn, so that none has to have it for itself.
 
+use std::sync::Arc;
+
 use common::clock::Clock;
 use common::log::Logger;
 
@@ -11,8 +13,6 @@ use crate::server::log::Log;
 use crate::server::metrics::Counters;
 use crate::server::office::Office;
 use crate::server::transmit::Outgoing;
-
-use std::sync::Arc;
 
 /// A worker's things, lent to the connection whose turn it is.
 #[derive(Debug)]

@@ -6,8 +6,8 @@
 //!        take messages · accept · a turn for each connection that woke or wants another · deadlines }
 //! ```
 //!
-//! Sockets are watched edge-triggered, once and for both directions: a connection asks for nothing while it waits,
-//! and its turn goes on until the socket has no more to give or to take. Nothing is shared with other workers but the
+//! Sockets are watched edge-triggered, once and for both directions: a connection asks for nothing while it waits, and
+//! has further turns, with the others between them, until its socket has no more to give or to take. Nothing is shared with other workers but the
 //! pool, the log's writer and the counters, each met off the path of an ordinary request.
 
 use std::collections::{HashMap, VecDeque};
@@ -388,6 +388,7 @@ impl Worker {
                     for token in waiting {
                         self.resume(token, Handed::In);
                     }
+                    self.parts.kit.responder.let_go();
                 }
                 Message::Certificates(config) => self.parts.tls = Some(config),
                 Message::Stop => self.stop(),

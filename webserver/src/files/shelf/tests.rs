@@ -120,6 +120,20 @@ fn compressed_forms_come_and_go_with_their_files() {
     assert_eq!(codings(&mut shelf, at(5000)), [Coding::Zstd]);
 }
 
+/// No name comes or goes when a form that was older than its file, or empty, is written anew.
+#[test]
+fn a_compressed_form_that_becomes_of_use_is_found() {
+    let place = place(&["a.txt"]);
+    let form = place.path().join("a.txt.gz");
+    fs::write(&form, "").unwrap();
+    let mut shelf = shelf(place.path(), SiteConfig::default());
+    for second in 0..4 {
+        assert_eq!(codings(&mut shelf, at(second * 1000)), [], "it is empty");
+    }
+    fs::write(&form, "gz").unwrap();
+    assert_eq!(codings(&mut shelf, at(4000)), [Coding::Gzip]);
+}
+
 /// What was found in a folder that is moved out of the root, with a link to it in its place, is no longer inside.
 #[test]
 fn a_folder_that_is_moved_out_takes_its_files_along() {
