@@ -1,0 +1,10 @@
+//! The client: datagram, typed line or deadline in; Send, Show, Wait out; pure.
+//!
+//! ```text
+//!   typed line ─► command ─┐                       ┌─► home ── roster      (the server: joining, keep-alive, presence)
+//!   datagram ──────────────┼─► machine (Client) ───┼─► peer ── noise, reliable, path   (one for each we talk to)
+//!   deadline ──────────────┘                       └─► transfer            (files)
+//!                                                  events ─► text ─► the screen
+//! ```
+
+pub mod event;

@@ -1,0 +1,11 @@
+//! Between two peers: nothing lost, nothing doubled, everything in order; pure.
+//!
+//! ```text
+//!   write(channel, bytes) ─► streams ─► packets ─► (sealed, sent over whatever path) ─► packets ─► streams ─► read(channel)
+//!                               ▲           └── numbers, acknowledgements, round trips, loss ──┘
+//! ```
+//!
+//! In the manner of QUIC (RFC 9000 §13, RFC 9002): a channel is a stream of bytes, packets have numbers that are never used twice, what
+//! was in a lost packet goes out again in another one. It knows no peer, key, path or socket. Channels are bounded by windows in bytes.
+
+pub mod connection;
