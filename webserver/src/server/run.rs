@@ -323,7 +323,7 @@ struct Descriptors {
 }
 
 impl Descriptors {
-    /// As many as are asked for; or, if the system has fewer, half of them for connections and the rest for files.
+    /// As many as are asked for; or, if the system has fewer, what [`kept_from_connections`] leaves to them.
     fn share_out(limits: &Limits, workers: usize, sites: usize) -> Self {
         let shelves = (workers as u64).saturating_mul(sites as u64).max(1);
         // Each worker needs a few for itself: its epoll, bell, spare and doors.
@@ -335,7 +335,7 @@ impl Descriptors {
             .saturating_add(connections);
         let allowed = allowed_descriptors(wanted);
         let connections = if allowed < wanted {
-            connections.min(allowed / 2)
+            connections.min(allowed - kept_from_connections(allowed))
         } else {
             connections
         };
@@ -345,6 +345,13 @@ impl Descriptors {
             files: (left / shelves).min(FILES_OF_SHELF),
         }
     }
+}
+
+/// What connections may not have of scarce descriptors: an eighth, since a server is to bear many idle clients; but
+/// half of few, since each client wants files too.
+fn kept_from_connections(allowed: u64) -> u64 {
+    const FEW: u64 = 512;
+    (allowed / 8).max(allowed.min(FEW) / 2)
 }
 
 /// The descriptors that this process may have, after asking for as many as are wanted.
@@ -363,5 +370,24 @@ fn allowed_descriptors(wanted: u64) -> u64 {
         most
     } else {
         current
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scarce_descriptors() {
+        for (allowed, kept) in [
+            (0, 0),
+            (24, 12),
+            (512, 256),
+            (1_024, 256),
+            (4_096, 512),
+            (20_000, 2_500),
+        ] {
+            assert_eq!(kept_from_connections(allowed), kept, "of {allowed}");
+        }
     }
 }
