@@ -12,6 +12,7 @@
 //! mount     small file systems to fill, fault and share blocks on
 //! tree      what a tree on disk is: snapshot, difference, random growth
 //! needs     leaves a group of tests out in plain sight, never silently
+//! sim       a network in virtual time, for machines without I/O
 //! time      deadlines, and the one place that may poll
 //! ```
 //!
@@ -52,6 +53,7 @@ mod random;
 mod remove;
 mod running;
 mod sandbox;
+pub mod sim;
 mod time;
 pub mod tree;
 mod watched;

@@ -1,8 +1,8 @@
-//! 0xFF: asks a peer, through the server, to start checks now: `0xFF · sender u64 · serial u64 · answer u8 · reach · tag`.
+//! 0xFF: asks a peer, through the server, to start checks now: `0xFF · sender u64 · serial u64 · kind u8 · reach · tag`.
 //!
 //! It brings where the caller may be reached at this moment, reflexive address included; the tag is that of checks.
 
-use crate::wire::codec::Malformed;
+use crate::wire::codec::{Malformed, Reader, Writer};
 use crate::wire::reach::Reach;
 
 /// The first byte.
@@ -32,18 +32,49 @@ pub enum CallKind {
     Birthday,
 }
 
+impl CallKind {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match reader.u8()? {
+            1 => Self::Ask,
+            2 => Self::Answer,
+            3 => Self::Birthday,
+            _ => return Err(Malformed),
+        })
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Ask => 1,
+            Self::Answer => 2,
+            Self::Birthday => 3,
+        }
+    }
+}
+
 impl Call {
     /// Reads what is left when the tag is split off.
     ///
     /// # Errors
     /// If it is not a call.
     pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
-        let _ = body;
-        unimplemented!()
+        let mut reader = Reader::of(body, FIRST_BYTE)?;
+        let call = Self {
+            sender: reader.u64()?,
+            serial: reader.u64()?,
+            kind: CallKind::read(&mut reader)?,
+            reach: Reach::read(&mut reader)?,
+        };
+        reader.end()?;
+        Ok(call)
     }
-    /// Writes all but the tag.
+    /// Appends all but the tag to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let _ = out;
-        unimplemented!()
+        let mut writer = Writer::new(out);
+        writer
+            .u8(FIRST_BYTE)
+            .u64(self.sender)
+            .u64(self.serial)
+            .u8(self.kind.number());
+        self.reach.write(&mut writer);
     }
 }

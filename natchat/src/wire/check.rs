@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use crate::wire::codec::Malformed;
+use crate::wire::codec::{Malformed, Reader, Writer};
 
 /// The first byte.
 pub const FIRST_BYTE: u8 = 0xFC;
@@ -34,18 +34,39 @@ pub enum CheckKind {
     Response(SocketAddr),
 }
 
+const REQUEST: u8 = 1;
+const RESPONSE: u8 = 2;
+
 impl Check {
     /// Reads what is left when the tag is split off.
     ///
     /// # Errors
     /// If it is not a check.
     pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
-        let _ = body;
-        unimplemented!()
+        let (kind, mut reader) = Reader::of_kind(body, FIRST_BYTE)?;
+        let check = Self {
+            sender: reader.u64()?,
+            txid: reader.array()?,
+            kind: match kind {
+                REQUEST => CheckKind::Request,
+                RESPONSE => CheckKind::Response(reader.addr()?),
+                _ => return Err(Malformed),
+            },
+        };
+        reader.end()?;
+        Ok(check)
     }
-    /// Writes all but the tag.
+    /// Appends all but the tag to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let _ = out;
-        unimplemented!()
+        let mut writer = Writer::new(out);
+        writer.u8(FIRST_BYTE);
+        match self.kind {
+            CheckKind::Request => writer.u8(REQUEST).u64(self.sender).bytes(&self.txid),
+            CheckKind::Response(addr) => writer
+                .u8(RESPONSE)
+                .u64(self.sender)
+                .bytes(&self.txid)
+                .addr(addr),
+        };
     }
 }

@@ -1,13 +1,30 @@
 //! 0xF9: what the server tells a client. Second byte: the kind.
 //!
+//! | kind | frame | tag | answers |
+//! |---|---|---|---|
+//! | 1 | Challenge | no | Hello |
+//! | 2 | Registered | yes | Register |
+//! | 3 | Refused | no | Hello, Register |
+//! | 4 | Alive | yes | Alive |
+//! | 5 | Moved | no | Alive |
+//! | 6 | Unknown | no | what a member says that is none |
+//! | 7 | Again | no | |
+//! | 8 | Presence | yes | Sync, or nothing |
+//! | 9 | Found | yes | Find |
+//! | 10 | Observed | no | Observe |
+//! | 11 | Older | yes | |
+//! | 12 | Ended | yes | Leave, or nothing |
+//!
+//! No answer to whoever may have borrowed its address is longer than the question: the tests beside this hold it.
 //! With a tag: Registered, Alive, Presence, Older, Ended, Found. Without one, since no key is known yet or any more:
 //! Challenge, Refused, Observed (these bring the client's nonce back), Moved, Unknown (the counter), Again (only a hint).
 
 use std::net::SocketAddr;
 
-use crate::name::MemberId;
-use crate::wire::codec::Malformed;
-use crate::wire::reach::Reach;
+use crate::name::{ID_LEN, MemberId};
+use crate::wire::codec::{ADDR_LEN, Malformed, Reader, Writer};
+use crate::wire::older;
+use crate::wire::reach::{REACH_LEN, Reach};
 use crate::wire::to_server::Cookie;
 
 /// The first byte.
@@ -209,10 +226,29 @@ pub enum EntryClient {
     },
     /// One that speaks the older text format.
     Older {
-        /// Its own address, as it told it.
+        /// Its own address, as it told it: at most [`older::LOCAL_LEN`] visible ASCII characters.
         local: String,
     },
 }
+
+/// The longest [`Change`], in bytes.
+pub const CHANGE_LEN: usize = 1 + 8 + 1 + ID_LEN + 1 + ADDR_LEN + 1 + 32 + 8 + REACH_LEN;
+
+/// The longest Presence without a change in it and without its tag, in bytes.
+pub const PRESENCE_HEAD_LEN: usize = 2 + 1 + 8 + 9 + 9 + 2;
+
+const CHALLENGE: u8 = 1;
+const REGISTERED: u8 = 2;
+const REFUSED: u8 = 3;
+const ALIVE: u8 = 4;
+const MOVED: u8 = 5;
+const UNKNOWN: u8 = 6;
+const AGAIN: u8 = 7;
+const PRESENCE: u8 = 8;
+const FOUND: u8 = 9;
+const OBSERVED: u8 = 10;
+const OLDER: u8 = 11;
+const ENDED: u8 = 12;
 
 impl FromServer {
     /// Reads a frame when its tag, if it has one, is split off.
@@ -220,18 +256,344 @@ impl FromServer {
     /// # Errors
     /// If it is none.
     pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
-        let _ = body;
-        unimplemented!()
+        let (kind, mut reader) = Reader::of_kind(body, FIRST_BYTE)?;
+        let frame = match kind {
+            CHALLENGE => Self::Challenge {
+                nonce: reader.u64()?,
+                cookie: reader.array()?,
+                key: reader.array()?,
+            },
+            REGISTERED => Self::read_registered(&mut reader)?,
+            REFUSED => Self::Refused {
+                nonce: reader.u64()?,
+                reason: Refusal::read(&mut reader)?,
+            },
+            ALIVE => Self::Alive {
+                counter: reader.u64()?,
+                presence: reader.u64()?,
+                reflexive: reader.addr()?,
+            },
+            MOVED => Self::Moved {
+                counter: reader.u64()?,
+                cookie: reader.array()?,
+            },
+            UNKNOWN => Self::Unknown {
+                counter: reader.u64()?,
+            },
+            AGAIN => Self::Again,
+            PRESENCE => Self::Presence(Presence::read(&mut reader)?),
+            FOUND => Self::Found {
+                id: reader.id()?,
+                entry: reader.option(|reader| Ok(Box::new(Entry::read(reader)?)))?,
+            },
+            OBSERVED => Self::Observed {
+                nonce: reader.u64()?,
+                addr: reader.addr()?,
+            },
+            OLDER => Self::Older {
+                from: reader.u64()?,
+                text: reader.text()?.to_owned(),
+            },
+            ENDED => Self::Ended {
+                reason: Ending::read(&mut reader)?,
+            },
+            _ => return Err(Malformed),
+        };
+        reader.end()?;
+        Ok(frame)
     }
-    /// Writes all but the tag.
+
+    fn read_registered(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self::Registered {
+            nonce: reader.u64()?,
+            member: reader.u64()?,
+            incarnation: reader.u64()?,
+            reflexive: reader.addr()?,
+            presence: reader.u64()?,
+            probe_ports: {
+                let count = usize::from(reader.u8()?);
+                if count > PROBE_PORTS {
+                    return Err(Malformed);
+                }
+                (0..count).map(|_| reader.u16()).collect::<Result<_, _>>()?
+            },
+        })
+    }
+
+    /// Appends all but the tag to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let _ = out;
-        unimplemented!()
+        let mut writer = Writer::new(out);
+        writer.u8(FIRST_BYTE).u8(self.kind());
+        match self {
+            Self::Challenge { nonce, cookie, key } => {
+                writer.u64(*nonce).bytes(cookie).bytes(key);
+            }
+            Self::Registered {
+                nonce,
+                member,
+                incarnation,
+                reflexive,
+                presence,
+                probe_ports,
+            } => {
+                writer.u64(*nonce).u64(*member).u64(*incarnation);
+                writer.addr(*reflexive).u64(*presence);
+                let ports = &probe_ports[..probe_ports.len().min(PROBE_PORTS)];
+                writer.u8(u8::try_from(ports.len()).unwrap_or(u8::MAX));
+                for port in ports {
+                    writer.u16(*port);
+                }
+            }
+            Self::Refused { nonce, reason } => reason.write(writer.u64(*nonce)),
+            Self::Alive {
+                counter,
+                presence,
+                reflexive,
+            } => {
+                writer.u64(*counter).u64(*presence).addr(*reflexive);
+            }
+            Self::Moved { counter, cookie } => _ = writer.u64(*counter).bytes(cookie),
+            Self::Unknown { counter } => _ = writer.u64(*counter),
+            Self::Again => {}
+            Self::Presence(presence) => presence.write(&mut writer),
+            Self::Found { id, entry } => {
+                writer.id(id);
+                writer.option(entry.as_ref(), |writer, entry| entry.write(writer));
+            }
+            Self::Observed { nonce, addr } => _ = writer.u64(*nonce).addr(*addr),
+            Self::Older { from, text } => _ = writer.u64(*from).text(text),
+            Self::Ended { reason } => reason.write(&mut writer),
+        }
     }
+
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Challenge { .. } => CHALLENGE,
+            Self::Registered { .. } => REGISTERED,
+            Self::Refused { .. } => REFUSED,
+            Self::Alive { .. } => ALIVE,
+            Self::Moved { .. } => MOVED,
+            Self::Unknown { .. } => UNKNOWN,
+            Self::Again => AGAIN,
+            Self::Presence(_) => PRESENCE,
+            Self::Found { .. } => FOUND,
+            Self::Observed { .. } => OBSERVED,
+            Self::Older { .. } => OLDER,
+            Self::Ended { .. } => ENDED,
+        }
+    }
+
     /// Whether frames of this first and second byte carry a tag.
     #[must_use]
     pub fn is_tagged(datagram: &[u8]) -> bool {
-        let _ = datagram;
-        unimplemented!()
+        matches!(
+            datagram,
+            [
+                FIRST_BYTE,
+                REGISTERED | ALIVE | PRESENCE | FOUND | OLDER | ENDED,
+                ..
+            ]
+        )
+    }
+}
+
+impl Refusal {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match reader.u8()? {
+            1 => Self::Taken,
+            2 => Self::Cookie,
+            3 => Self::Behind(reader.u64()?),
+            4 => Self::Full,
+            5 => Self::Busy,
+            _ => return Err(Malformed),
+        })
+    }
+
+    fn write(self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Taken => writer.u8(1),
+            Self::Cookie => writer.u8(2),
+            Self::Behind(incarnation) => writer.u8(3).u64(incarnation),
+            Self::Full => writer.u8(4),
+            Self::Busy => writer.u8(5),
+        };
+    }
+}
+
+impl Ending {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match reader.u8()? {
+            1 => Self::Elsewhere,
+            2 => Self::Left,
+            3 => Self::Closing,
+            _ => return Err(Malformed),
+        })
+    }
+
+    fn write(self, writer: &mut Writer<'_>) {
+        writer.u8(match self {
+            Self::Elsewhere => 1,
+            Self::Left => 2,
+            Self::Closing => 3,
+        });
+    }
+}
+
+impl Presence {
+    /// Writes a whole frame but its tag from changes that are written already ([`Change::encode`]), `count` of them, for a server
+    /// that tells the same to many.
+    pub fn encode_written(span: &Span, count: u16, changes: &[u8], out: &mut Vec<u8>) {
+        let mut writer = Writer::new(out);
+        writer.u8(FIRST_BYTE).u8(PRESENCE);
+        span.write(&mut writer);
+        writer.u16(count).bytes(changes);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let span = Span::read(reader)?;
+        let count = reader.u16()?;
+        // Grows as they are read: the count is only a claim.
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            let change = Change::read(reader)?;
+            let is_page = matches!(span, Span::Page { .. });
+            if is_page && matches!(change, Change::Gone { .. }) {
+                return Err(Malformed);
+            }
+            entries.push(change);
+        }
+        Ok(Self { span, entries })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        self.span.write(writer);
+        let count = u16::try_from(self.entries.len()).unwrap_or(u16::MAX);
+        writer.u16(count);
+        for change in &self.entries[..count.into()] {
+            change.write(writer);
+        }
+    }
+}
+
+impl Span {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match reader.u8()? {
+            1 => {
+                let (first, last) = (reader.u64()?, reader.u64()?);
+                if first > last {
+                    return Err(Malformed);
+                }
+                Self::Changes { first, last }
+            }
+            2 => Self::Page {
+                as_of: reader.u64()?,
+                cursor: reader.option(Reader::u64)?,
+                next: reader.option(Reader::u64)?,
+            },
+            _ => return Err(Malformed),
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        match *self {
+            Self::Changes { first, last } => _ = writer.u8(1).u64(first).u64(last),
+            Self::Page {
+                as_of,
+                cursor,
+                next,
+            } => {
+                writer.u8(2).u64(as_of);
+                writer.option(cursor, |writer, cursor| _ = writer.u64(cursor));
+                writer.option(next, |writer, next| _ = writer.u64(next));
+            }
+        }
+    }
+}
+
+impl Change {
+    /// Appends it to `out`, for [`Presence::encode_written`].
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.write(&mut Writer::new(out));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match reader.u8()? {
+            1 => Self::Here(Box::new(Entry::read(reader)?)),
+            2 => Self::Gone {
+                member: reader.u64()?,
+                how: Departure::Left,
+            },
+            3 => Self::Gone {
+                member: reader.u64()?,
+                how: Departure::Silent,
+            },
+            _ => return Err(Malformed),
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Here(entry) => entry.write(writer.u8(1)),
+            Self::Gone {
+                member,
+                how: Departure::Left,
+            } => _ = writer.u8(2).u64(*member),
+            Self::Gone {
+                member,
+                how: Departure::Silent,
+            } => _ = writer.u8(3).u64(*member),
+        }
+    }
+}
+
+impl Entry {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            member: reader.u64()?,
+            id: reader.id()?,
+            reflexive: reader.option(Reader::addr)?,
+            client: EntryClient::read(reader)?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.u64(self.member).id(&self.id);
+        writer.option(self.reflexive, |writer, addr| _ = writer.addr(addr));
+        self.client.write(writer);
+    }
+}
+
+impl EntryClient {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match reader.u8()? {
+            1 => Self::Current {
+                key: reader.array()?,
+                incarnation: reader.u64()?,
+                reach: Reach::read(reader)?,
+            },
+            2 => {
+                let local = reader.text()?;
+                if !older::is_local(local) {
+                    return Err(Malformed);
+                }
+                Self::Older {
+                    local: local.to_owned(),
+                }
+            }
+            _ => return Err(Malformed),
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::Current {
+                key,
+                incarnation,
+                reach,
+            } => {
+                reach.write(writer.u8(1).bytes(key).u64(*incarnation));
+            }
+            Self::Older { local } => _ = writer.u8(2).text(local),
+        }
     }
 }

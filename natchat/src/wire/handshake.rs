@@ -2,7 +2,7 @@
 //!
 //! Sender and receiver are the indices by which each side will find the session of later [`crate::wire::transport`] frames.
 
-use crate::wire::codec::Malformed;
+use crate::wire::codec::{Malformed, Reader, Writer};
 
 /// The first byte.
 pub const FIRST_BYTE: u8 = 0xFD;
@@ -28,18 +28,40 @@ pub enum Handshake<'a> {
     },
 }
 
+const INITIATION: u8 = 1;
+const ANSWER: u8 = 2;
+
 impl<'a> Handshake<'a> {
     /// Reads a whole frame.
     ///
     /// # Errors
     /// If it is not one.
     pub fn decode(frame: &'a [u8]) -> Result<Self, Malformed> {
-        let _ = frame;
-        unimplemented!()
+        let (kind, mut reader) = Reader::of_kind(frame, FIRST_BYTE)?;
+        Ok(match kind {
+            INITIATION => Self::Initiation {
+                sender: reader.u32()?,
+                noise: reader.rest()?,
+            },
+            ANSWER => Self::Answer {
+                sender: reader.u32()?,
+                receiver: reader.u32()?,
+                noise: reader.rest()?,
+            },
+            _ => return Err(Malformed),
+        })
     }
-    /// Writes a whole frame.
+    /// Appends a whole frame to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let _ = out;
-        unimplemented!()
+        let mut writer = Writer::new(out);
+        writer.u8(FIRST_BYTE);
+        match *self {
+            Self::Initiation { sender, noise } => writer.u8(INITIATION).u32(sender).bytes(noise),
+            Self::Answer {
+                sender,
+                receiver,
+                noise,
+            } => writer.u8(ANSWER).u32(sender).u32(receiver).bytes(noise),
+        };
     }
 }

@@ -16,7 +16,7 @@
 //!
 //! Integers are big-endian. Decoding never panics, copies only what it returns, and refuses what is left over at the
 //! end. Nothing here knows a key: a frame with a tag is encoded without it, and the tag appended and split off by
-//! [`crate::crypto::mac`].
+//! [`crate::crypto::mac`]. Encoding appends to what it is given, so that many frames can lie in one buffer.
 
 pub mod call;
 pub mod check;

@@ -3,7 +3,8 @@
 //! Up: `0xFA · member u64 · to u64 · frame · tag`. Down: `0xFB · from u64 · frame`. No counter: a relayed frame that comes
 //! twice is found out by who it is for. The tag lets nobody spend another one's relay bytes.
 
-use crate::wire::codec::Malformed;
+use crate::wire::Language;
+use crate::wire::codec::{Malformed, Reader, Writer};
 
 /// The first byte on the way up.
 pub const UP: u8 = 0xFA;
@@ -38,15 +39,22 @@ impl<'a> Up<'a> {
     /// Reads what is left when the tag is split off.
     ///
     /// # Errors
-    /// If it is cut.
+    /// If it is cut, or carries what no peer says to another.
     pub fn decode(body: &'a [u8]) -> Result<Self, Malformed> {
-        let _ = body;
-        unimplemented!()
+        let mut reader = Reader::of(body, UP)?;
+        Ok(Self {
+            member: reader.u64()?,
+            to: reader.u64()?,
+            frame: carried(reader)?,
+        })
     }
-    /// Writes all but the tag.
+    /// Appends all but the tag to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let _ = out;
-        unimplemented!()
+        Writer::new(out)
+            .u8(UP)
+            .u64(self.member)
+            .u64(self.to)
+            .bytes(self.frame);
     }
 }
 
@@ -54,14 +62,27 @@ impl<'a> Down<'a> {
     /// Reads a whole datagram.
     ///
     /// # Errors
-    /// If it is cut.
+    /// If it is cut, or carries what no peer says to another.
     pub fn decode(datagram: &'a [u8]) -> Result<Self, Malformed> {
-        let _ = datagram;
-        unimplemented!()
+        let mut reader = Reader::of(datagram, DOWN)?;
+        Ok(Self {
+            from: reader.u64()?,
+            frame: carried(reader)?,
+        })
     }
-    /// Writes a whole datagram.
+    /// Appends a whole datagram to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let _ = out;
-        unimplemented!()
+        Writer::new(out).u8(DOWN).u64(self.from).bytes(self.frame);
+    }
+}
+
+/// What is carried begins as a peer's frame; so nothing is carried within what is carried.
+fn carried(reader: Reader<'_>) -> Result<&[u8], Malformed> {
+    let frame = reader.rest()?;
+    match Language::of(frame) {
+        Some(Language::Check | Language::Handshake | Language::Transport | Language::Call) => {
+            Ok(frame)
+        }
+        _ => Err(Malformed),
     }
 }

@@ -1,6 +1,6 @@
 //! 0xFE: what is said within a session: `0xFE · receiver u32 · counter u64 · ciphertext with its 16-byte tag`.
 
-use crate::wire::codec::Malformed;
+use crate::wire::codec::{Malformed, Reader, Writer};
 
 /// The first byte.
 pub const FIRST_BYTE: u8 = 0xFE;
@@ -24,12 +24,15 @@ impl<'a> Transport<'a> {
     /// # Errors
     /// If it is not one.
     pub fn decode(frame: &'a [u8]) -> Result<Self, Malformed> {
-        let _ = frame;
-        unimplemented!()
+        let mut reader = Reader::of(frame, FIRST_BYTE)?;
+        Ok(Self {
+            receiver: reader.u32()?,
+            counter: reader.u64()?,
+            sealed: reader.rest()?,
+        })
     }
-    /// Writes what comes before the ciphertext.
+    /// Appends what comes before the ciphertext to `out`.
     pub fn encode_header(receiver: u32, counter: u64, out: &mut Vec<u8>) {
-        let _ = (receiver, counter, out);
-        unimplemented!()
+        Writer::new(out).u8(FIRST_BYTE).u32(receiver).u64(counter);
     }
 }
