@@ -7,5 +7,10 @@
 //!                                                  events ─► text ─► the screen
 //! ```
 
+mod command;
 pub mod event;
 pub mod files;
+mod home;
+pub mod io;
+mod roster;
+pub mod text;

@@ -24,6 +24,7 @@ pub mod codec;
 pub mod from_server;
 pub mod handshake;
 pub mod older;
+pub mod presence;
 pub mod reach;
 pub mod relay;
 pub mod stun;
@@ -80,3 +81,6 @@ impl Language {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,3 +159,161 @@ fn part_len(text: &str) -> usize {
     });
     too_long.map_or(text.len(), |(at, _)| at)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn events() {
+        type Parts = (OlderKind, &'static str, &'static str);
+        let rows: &[(&str, Option<Parts>)] = &[
+            (
+                "client_register_client1_192.168.0.5:10081",
+                Some((OlderKind::Register, "client1", "192.168.0.5:10081")),
+            ),
+            (
+                "client_Keep Alive_김철수_10.0.0.1:10081",
+                Some((OlderKind::KeepAlive, "김철수", "10.0.0.1:10081")),
+            ),
+            (
+                "client_unregister_a_10.0.0.1:10081",
+                Some((OlderKind::Unregister, "a", "10.0.0.1:10081")),
+            ),
+            (
+                "client_register_a_10.0.0.1:10081_x1.ABCD_more",
+                Some((OlderKind::Register, "a", "10.0.0.1:10081")),
+            ),
+            ("client_register_a_", None),
+            ("client_register_a", None),
+            ("client_register__10.0.0.1:1", None),
+            ("client_register_server_10.0.0.1:1", None),
+            ("client_register_a b_10.0.0.1:1", None),
+            ("client_register_a_10.0.0.1 :1", None),
+            ("client_register_a_\u{1b}[2J", None),
+            ("client_keep alive_a_10.0.0.1:1", None),
+            ("client_offline_a_10.0.0.1:1", None),
+            ("server_register_a_10.0.0.1:1", None),
+            ("client", None),
+            ("x", None),
+            ("", None),
+        ];
+        for (datagram, expected) in rows {
+            let expected = expected.map(|(kind, id, local)| OlderEvent {
+                kind,
+                id: id.parse().unwrap(),
+                local: local.to_owned(),
+            });
+            assert_eq!(
+                decode_event(datagram.as_bytes()).ok(),
+                expected,
+                "{datagram}"
+            );
+        }
+        let long = format!("client_register_a_{}", "1".repeat(LOCAL_LEN + 1));
+        assert_eq!(decode_event(long.as_bytes()), Err(Malformed));
+        assert_eq!(decode_event(b"client_register_a_\xFF"), Err(Malformed));
+    }
+
+    #[test]
+    fn chat_read() {
+        type Parts = (&'static str, &'static str);
+        let rows: &[(&[u8], Option<Parts>)] = &[
+            (
+                b"client3_hi im in ubuntu",
+                Some(("client3", "hi im in ubuntu")),
+            ),
+            (b"a_b_c", Some(("a", "b_c"))),
+            (b"a_", Some(("a", ""))),
+            ("김_안녕".as_bytes(), Some(("김", "안녕"))),
+            (b"_a", None),
+            (b"a", None),
+            (b"server_register_a_b", None),
+            (b"client_register_a_b", None),
+            (b"a b_c", None),
+            (b"a_\xFF", None),
+        ];
+        for (datagram, expected) in rows {
+            let read = decode_chat(datagram).ok();
+            let read = read.as_ref().map(|(id, text)| (id.as_str(), *text));
+            assert_eq!(read, *expected, "{datagram:?}");
+        }
+    }
+
+    #[test]
+    fn written() {
+        let id: MemberId = "client1".parse().unwrap();
+        let notice = |notice, addr: &str| {
+            let mut out = Vec::new();
+            encode_notice(notice, &id, addr.parse().unwrap(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let chat = |text| {
+            let mut out = Vec::new();
+            encode_chat(&id, text, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let rows: &[(String, &str)] = &[
+            (
+                notice(OlderNotice::Register, "192.168.0.5:10081"),
+                "server_register_client1_192.168.0.5:10081",
+            ),
+            (
+                notice(OlderNotice::Unregister, "[::ffff:1.2.3.4]:5"),
+                "server_unregister_client1_1.2.3.4:5",
+            ),
+            (
+                notice(OlderNotice::Offline, "[::1]:5"),
+                "server_offline_client1_[::1]:5",
+            ),
+            (chat("hi"), "client1_hi"),
+            (chat(""), "client1_"),
+            (chat("_a__b_"), "client1_＿a＿＿b＿"),
+        ];
+        for (written, expected) in rows {
+            assert_eq!(written, expected);
+        }
+    }
+
+    #[test]
+    fn parts_end_where_they_must() {
+        let full = TEXT_LEN / FULL_WIDTH.len();
+        let rows: &[(&str, String, &[usize])] = &[
+            ("nothing", String::new(), &[]),
+            ("one", "a".repeat(TEXT_LEN), &[TEXT_LEN]),
+            ("one and a byte", "a".repeat(TEXT_LEN + 1), &[TEXT_LEN, 1]),
+            ("Korean", "가".repeat(full + 1), &[3 * full, 3]),
+            ("what grows", "_".repeat(full + 1), &[full, 1]),
+        ];
+        for (name, text, lens) in rows {
+            let found: Vec<usize> = parts(text).map(str::len).collect();
+            assert_eq!(found, *lens, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parts_are_the_whole_and_fit(text in "[a_가]{0,3000}") {
+            let id: MemberId = "a".parse().unwrap();
+            let mut whole = String::new();
+            for part in parts(&text) {
+                let mut out = Vec::new();
+                encode_chat(&id, part, &mut out);
+                prop_assert!(out.len() <= "a_".len() + TEXT_LEN);
+                let (from, read) = decode_chat(&out).unwrap();
+                prop_assert_eq!(from, id.clone());
+                prop_assert_eq!(read, part.replace('_', FULL_WIDTH));
+                whole.push_str(part);
+            }
+            prop_assert_eq!(whole, text);
+        }
+
+        #[test]
+        fn nothing_panics(datagram: Vec<u8>, fields in "(client|server)?(_[a-zK A]{0,12}){0,5}") {
+            let _ = (decode_event(&datagram), decode_chat(&datagram));
+            let _ = (decode_event(fields.as_bytes()), decode_chat(fields.as_bytes()));
+        }
+    }
+}

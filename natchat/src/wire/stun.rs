@@ -189,3 +189,248 @@ fn crc32(bytes: &[u8]) -> u32 {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TRANSACTION: [u8; 12] = [
+        0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae,
+    ];
+
+    /// A request with these attributes, whatever they are.
+    fn request(attributes: &[u8]) -> Vec<u8> {
+        let len = u16::try_from(attributes.len()).unwrap();
+        let mut out = vec![0, 1];
+        out.extend(len.to_be_bytes());
+        out.extend(MAGIC_COOKIE.to_be_bytes());
+        out.extend(TRANSACTION);
+        out.extend(attributes);
+        out
+    }
+
+    fn with_fingerprint(attributes: &[u8]) -> Vec<u8> {
+        let mut out = request(&[attributes, &[0; 8]].concat());
+        let before = out.len() - 8;
+        let sum = fingerprint(&out[..before]);
+        out.truncate(before);
+        out.extend([0x80, 0x28, 0, 4]);
+        out.extend(sum.to_be_bytes());
+        out
+    }
+
+    /// RFC 5769 §2.1, with its credentials, PRIORITY left out.
+    #[test]
+    fn requests() {
+        let binding = |fingerprint| Binding {
+            transaction: TRANSACTION,
+            fingerprint,
+        };
+        let plain = Some(Request::Binding(binding(false)));
+        let unknown = |attribute| {
+            let request = binding(false);
+            Some(Request::UnknownAttribute { request, attribute })
+        };
+        let integrity = [&[0, 8, 0, 20][..], &[7; 20]].concat();
+        let rows: &[(&str, Vec<u8>, Option<Request>)] = &[
+            ("bare", request(&[]), plain),
+            (
+                "SOFTWARE",
+                request(&[0x80, 0x22, 0, 3, b'a', b'b', b'c', 0]),
+                plain,
+            ),
+            ("USERNAME", request(&[0, 6, 0, 1, b'a', 0, 0, 0]), plain),
+            (
+                "CHANGE-REQUEST",
+                request(&[0, 3, 0, 4, 0, 0, 0, 6]),
+                unknown(3),
+            ),
+            (
+                "two unknown",
+                request(&[0, 3, 0, 0, 0, 0x24, 0, 0]),
+                unknown(3),
+            ),
+            (
+                "unknown behind the seal",
+                request(&[&*integrity, &[0, 3, 0, 0]].concat()),
+                plain,
+            ),
+            (
+                "fingerprint",
+                with_fingerprint(&[]),
+                Some(Request::Binding(binding(true))),
+            ),
+            (
+                "fingerprint behind unknown",
+                with_fingerprint(&[0, 3, 0, 0]),
+                Some(Request::UnknownAttribute {
+                    request: binding(true),
+                    attribute: 3,
+                }),
+            ),
+            (
+                "wrong fingerprint",
+                request(&[0x80, 0x28, 0, 4, 1, 2, 3, 4]),
+                None,
+            ),
+            (
+                "short fingerprint",
+                request(&[0x80, 0x28, 0, 3, 1, 2, 3, 0]),
+                None,
+            ),
+            (
+                "something behind the fingerprint",
+                [with_fingerprint(&[]), vec![0; 4]].concat(),
+                None,
+            ),
+            (
+                "attribute cut",
+                request(&[0x80, 0x22, 0, 5, 1, 2, 3, 4]),
+                None,
+            ),
+            ("attribute header cut", request(&[0x80, 0x22]), None),
+            (
+                "longer than said",
+                [request(&[]), vec![0; 4]].concat(),
+                None,
+            ),
+            ("shorter than said", request(&[])[..19].to_vec(), None),
+            ("nothing", Vec::new(), None),
+        ];
+        for (name, datagram, expected) in rows {
+            assert_eq!(decode(datagram).ok(), *expected, "{name}");
+        }
+        for (name, at, byte) in [
+            ("indication", 1, 0x11),
+            ("success", 0, 1),
+            ("another method", 1, 3),
+            ("another cookie", 4, 0),
+        ] {
+            let mut other = request(&[]);
+            other[at] = byte;
+            assert_eq!(decode(&other), Err(Malformed), "{name}");
+        }
+    }
+
+    /// RFC 5769 §2.2 and §2.3, without what we do not send.
+    #[test]
+    fn answers() {
+        let binding = Binding {
+            transaction: TRANSACTION,
+            fingerprint: false,
+        };
+        let fingerprinted = Binding {
+            fingerprint: true,
+            ..binding
+        };
+        let v4: &[u8] = &[0, 0x20, 0, 8, 0, 1, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43];
+        let v6: &[u8] = &[
+            0, 0x20, 0, 0x14, 0, 2, 0xa1, 0x47, 0x01, 0x13, 0xa9, 0xfa, 0xa5, 0xd3, 0xf1, 0x79,
+            0xbc, 0x25, 0xf4, 0xb5, 0xbe, 0xd2, 0xb9, 0xd9,
+        ];
+        let error: &[u8] = &[0, 9, 0, 4, 0, 0, 4, 20, 0, 10, 0, 2, 0, 3, 0, 0];
+        let attribute = 3;
+        let rows: &[(&str, Request, &str, u8, &[u8])] = &[
+            ("IPv4", Request::Binding(binding), "192.0.2.1:32853", 1, v4),
+            (
+                "IPv4 in IPv6 clothes",
+                Request::Binding(binding),
+                "[::ffff:192.0.2.1]:32853",
+                1,
+                v4,
+            ),
+            (
+                "IPv6",
+                Request::Binding(binding),
+                "[2001:db8:1234:5678:11:2233:4455:6677]:32853",
+                1,
+                v6,
+            ),
+            (
+                "fingerprint",
+                Request::Binding(fingerprinted),
+                "192.0.2.1:32853",
+                1,
+                v4,
+            ),
+            (
+                "unknown attribute",
+                Request::UnknownAttribute {
+                    request: fingerprinted,
+                    attribute,
+                },
+                "192.0.2.1:32853",
+                0x11,
+                error,
+            ),
+        ];
+        for (name, question, from, kind, attributes) in rows {
+            let mut out = vec![9; 3]; // what is before it must not matter
+            encode_answer(question, from.parse().unwrap(), &mut out);
+            let message = &out[3..];
+            let mut expected = match question {
+                Request::Binding(Binding {
+                    fingerprint: true, ..
+                })
+                | Request::UnknownAttribute { .. } => with_fingerprint(attributes),
+                Request::Binding(_) => request(attributes),
+            };
+            expected[0] = 1;
+            expected[1] = *kind;
+            if expected.len() > HEADER_LEN + attributes.len() {
+                let before = expected.len() - 8;
+                let sum = fingerprint(&expected[..before]);
+                expected[before + 4..].copy_from_slice(&sum.to_be_bytes());
+            }
+            assert_eq!(message, expected, "{name}");
+        }
+    }
+
+    /// The check value of CRC-32/ISO-HDLC.
+    #[test]
+    fn checksum() {
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+    }
+
+    /// RFC 5769 §2.1 whole: its FINGERPRINT is right, its PRIORITY unknown here.
+    #[test]
+    fn the_sample_request() {
+        let hex = "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74\
+                   002400046e0001ff80290008932ff9b151263b36000600096576746a3a68367659202020000800149a\
+                   eaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf";
+        let sample: Vec<u8> = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect();
+        let request = Binding {
+            transaction: TRANSACTION,
+            fingerprint: true,
+        };
+        let attribute = 0x24;
+        assert_eq!(
+            decode(&sample),
+            Ok(Request::UnknownAttribute { request, attribute })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+            let mut padded = bytes;
+            padded.resize(padded.len().next_multiple_of(4), 0);
+            if let Ok(question) = decode(&request(&padded)) {
+                let mut out = Vec::new();
+                encode_answer(&question, ([1; 8], 1).into(), &mut out);
+                prop_assert!(out.len() <= 52);
+            }
+        }
+
+        #[test]
+        fn every_cut_is_refused(len in 0..28_usize) {
+            prop_assert_eq!(decode(&with_fingerprint(&[])[..len]), Err(Malformed));
+        }
+    }
+}
