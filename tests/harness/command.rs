@@ -51,6 +51,7 @@ pub struct Command {
     stdin: Vec<u8>,
     limits: Vec<Limit>,
     user: Option<u32>,
+    front: Vec<OsString>,
     deadline: Duration,
 }
 
@@ -71,6 +72,7 @@ impl Command {
             stdin: Vec::new(),
             limits: Vec::new(),
             user: None,
+            front: Vec::new(),
             deadline: RUN_LIMIT,
         }
     }
@@ -122,6 +124,14 @@ impl Command {
     /// Runs it as this user and the group of the same number, without further groups. Only root may.
     pub fn user(mut self, uid: u32) -> Self {
         self.user = Some(uid);
+        self
+    }
+
+    /// Starts it by another program that takes root's rights, sets something up and then becomes what follows on its
+    /// command line.
+    pub(crate) fn behind(mut self, front: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let front = front.into_iter().map(|word| word.as_ref().to_owned());
+        self.front.extend(front);
         self
     }
 
@@ -198,6 +208,14 @@ impl Command {
     #[track_caller]
     fn prepare(self, wrapper: &[&str]) -> (process::Command, String, Option<Sandbox>) {
         let mut line: Vec<OsString> = wrapper.iter().map(OsString::from).collect();
+        let needs_root_first = !self.front.is_empty();
+        line.extend(self.front);
+        if let Some(uid) = self.user.filter(|_| needs_root_first) {
+            let ids = [format!("--reuid={uid}"), format!("--regid={uid}")];
+            line.push("setpriv".into());
+            line.extend(ids.map(OsString::from));
+            line.push("--clear-groups".into());
+        }
         if !self.limits.is_empty() {
             line.push("prlimit".into());
             line.extend(self.limits.iter().map(Limit::as_option).map(OsString::from));
@@ -235,7 +253,7 @@ impl Command {
         if let Some(folder) = self.cwd {
             command.current_dir(folder);
         }
-        if let Some(uid) = self.user {
+        if let Some(uid) = self.user.filter(|_| !needs_root_first) {
             // The standard library drops the supplementary groups together with root.
             command.uid(uid).gid(uid);
         }

@@ -10,6 +10,7 @@
 //! measure   one run's wall time, CPU time and memory; medians
 //! machine   what it was measured on
 //! mount     small file systems to fill, fault and share blocks on
+//! lab       homes behind every kind of NAT, made of network namespaces
 //! tree      what a tree on disk is: snapshot, difference, random growth
 //! needs     leaves a group of tests out in plain sight, never silently
 //! sim       a network in virtual time, for machines without I/O
@@ -43,6 +44,7 @@ mod binary;
 mod command;
 mod descent;
 mod fail;
+pub mod lab;
 mod machine;
 mod measure;
 mod mount;

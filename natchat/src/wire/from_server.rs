@@ -109,6 +109,11 @@ pub enum FromServer {
     },
     /// A line from a member with an older client.
     Older {
+        /// The member it is for: the client itself. Numbers are never used again, so a line to an earlier one is no
+        /// line to this one.
+        to: u64,
+        /// Greater than in any line before to this member, so that none is taken twice.
+        serial: u64,
         /// The member it is from.
         from: u64,
         /// The line.
@@ -116,6 +121,8 @@ pub enum FromServer {
     },
     /// The client is no member any more.
     Ended {
+        /// The member it was: the client itself.
+        member: u64,
         /// Why.
         reason: Ending,
     },
@@ -201,10 +208,13 @@ impl FromServer {
                 addr: reader.addr()?,
             },
             OLDER => Self::Older {
+                to: reader.u64()?,
+                serial: reader.u64()?,
                 from: reader.u64()?,
                 text: reader.text()?.to_owned(),
             },
             ENDED => Self::Ended {
+                member: reader.u64()?,
                 reason: Ending::read(&mut reader)?,
             },
             _ => return Err(Malformed),
@@ -271,8 +281,15 @@ impl FromServer {
                 writer.option(entry.as_ref(), |writer, entry| entry.write(writer));
             }
             Self::Observed { nonce, addr } => _ = writer.u64(*nonce).addr(*addr),
-            Self::Older { from, text } => _ = writer.u64(*from).text(text),
-            Self::Ended { reason } => reason.write(&mut writer),
+            Self::Older {
+                to,
+                serial,
+                from,
+                text,
+            } => {
+                writer.u64(*to).u64(*serial).u64(*from).text(text);
+            }
+            Self::Ended { member, reason } => reason.write(writer.u64(*member)),
         }
     }
 
