@@ -8,4 +8,13 @@
 //! Checks are the only proof: no address is trusted because it looks near. Each side chooses for itself what it sends by;
 //! the relay is not a path here but what remains when there is none.
 
+mod asked;
+mod birthday;
+mod bucket;
+mod pairs;
 pub mod paths;
+mod plan;
+mod ports;
+mod proof;
+mod route;
+mod schedule;

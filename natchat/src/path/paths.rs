@@ -1,38 +1,53 @@
-//! The paths to one peer.
+//! The paths to one peer: composes what is planned, asked, proven and probed, and tells what to send.
+//!
+//! The loop: call one of the methods that take `now`; drain [`Paths::poll_transmit`] and [`Paths::poll_event`]; wait until
+//! [`Paths::next_timeout`] or for new input. Whoever is not in use (nothing said for [`LET_GO`]) has no timer and no path,
+//! and only answers.
+//!
+//! Trust: a check counts when its tag is right; a response only if it was asked for, once, and from where it was asked; a
+//! request, which may be a replay, is answered and brings about checks of its source, but moves nothing by itself.
 
-use std::net::SocketAddr;
+use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::crypto::entropy::Entropy;
-use crate::crypto::mac::MacKey;
-use crate::wire::check::Check;
+use crate::crypto::mac::{MacKey, TAG_LEN};
+use crate::path::asked::Asked;
+use crate::path::birthday::{Birthday, Step};
+use crate::path::bucket::Bucket;
+pub use crate::path::pairs::Best;
+use crate::path::pairs::Pairs;
+use crate::path::plan::plan;
+use crate::path::proof::Doubt;
+pub use crate::path::route::{Class, MAIN_SOCKET, Route, Socket};
+use crate::path::schedule::Shot;
+use crate::wire::call::CallKind;
+use crate::wire::check::{Check, CheckKind, Txid};
 use crate::wire::reach::{Mapping, Reach};
 
-/// One of the client's UDP sockets: 0 is the one it always has, others are opened for birthday probing.
-pub type Socket = u16;
+/// How many routers an opener passes: our own, and the next one, where it ends. An opener must not reach the peer's
+/// NAT, but one that ends before our own NAT's far side has opened nothing.
+pub const OPENER_TTL: u8 = 2;
 
-/// The socket that a client always has.
-pub const MAIN_SOCKET: Socket = 0;
+/// How long after the last use a path is kept open.
+const LET_GO: Duration = Duration::from_secs(120);
 
-/// Where a datagram leaves and where it goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Route {
-    /// By which socket.
-    pub socket: Socket,
-    /// To which address.
-    pub addr: SocketAddr,
-}
+/// Between two searches that were brought about by suspicion.
+const SEARCH_GAP: Duration = Duration::from_secs(1);
 
-/// How near a path is; the lower the better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// An address of the peer's own machine that is not of the whole Internet: private, link-local, loopback.
-    Lan,
-    /// IPv6.
-    V6,
-    /// IPv4 through NATs, or without any.
-    V4,
-}
+/// After how long without a path, while in use, it is searched again; twice as long each time, up to the second one.
+const SEARCH_AGAIN: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(600)];
+
+/// The most datagrams that wait to be polled; all that one call brings about is far fewer.
+const WAITING: usize = 1_024;
+
+/// Requests and packets from addresses not known before that are gone into at a time, and then one each 10 ms: a
+/// recorded request sent from many forged addresses must not make us send to all of those.
+const STRANGERS: Bucket = Bucket::new(32, Duration::from_millis(10));
+
+/// Plans that a peer can bring about, by Calls, at a time, and then one each half a second.
+const PLANS: Bucket = Bucket::new(10, Duration::from_millis(500));
 
 /// A check to be sent, tag included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,29 +64,18 @@ pub struct Transmit {
 /// What the caller is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// From now on send by this way (`None`: by the relay).
+    /// From now on send by this way (`None`: by the relay). Only told when the way changes.
     Best(Option<Best>),
     /// Open this many further sockets; their numbers come by [`Paths::sockets_opened`].
     OpenSockets(u16),
     /// Close these.
     CloseSockets(Vec<Socket>),
     /// Send the peer a Call of this kind, by relay.
-    Call(crate::wire::call::CallKind),
-}
-
-/// The best way there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Best {
-    /// The way.
-    pub route: Route,
-    /// How near it is.
-    pub class: Class,
-    /// Its round trip, as checks measured it.
-    pub round_trip: Duration,
+    Call(CallKind),
 }
 
 /// What both sides need to make and know checks.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct CheckKeys {
     /// How we are named in checks.
     pub my_tag: u64,
@@ -84,77 +88,364 @@ pub struct CheckKeys {
 /// The paths to one peer.
 #[derive(Debug)]
 pub struct Paths {
-    _todo: (),
+    keys: CheckKeys,
+    entropy: Entropy,
+    pairs: Pairs,
+    asked: Asked,
+    birthday: Birthday,
+    /// What both sides told last.
+    mine: Mapping,
+    theirs: Reach,
+    strangers: Bucket,
+    plans: Bucket,
+    /// Until when there is any use in all this.
+    used_until: Option<Instant>,
+    search: Search,
+    /// The way that the caller was told.
+    told: Option<Route>,
+    out: VecDeque<Transmit>,
+    wishes: Wishes,
+    /// The next timer but for the end of use.
+    next: Option<Instant>,
+}
+
+/// When a path is looked for without any sign that there is one.
+#[derive(Debug)]
+struct Search {
+    last: Option<Instant>,
+    again: Option<Instant>,
+    pause: Duration,
+}
+
+impl Search {
+    fn new() -> Self {
+        Self {
+            last: None,
+            again: None,
+            pause: SEARCH_AGAIN[0],
+        }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.again.is_some_and(|again| again <= now)
+    }
+
+    /// Now; if nothing is found, again after the pause, which grows.
+    fn began(&mut self, now: Instant) {
+        if self.is_due(now) {
+            self.pause = (self.pause * 2).min(SEARCH_AGAIN[1]);
+        }
+        self.last = Some(now);
+        self.again = Some(now + self.pause);
+    }
+
+    fn found(&mut self) {
+        self.again = None;
+        self.pause = SEARCH_AGAIN[0];
+    }
+}
+
+/// What the caller has yet to be told, but for the best way.
+#[derive(Debug, Default)]
+struct Wishes {
+    open: Option<u16>,
+    close: Vec<Socket>,
+    calls: VecDeque<CallKind>,
+}
+
+impl Wishes {
+    fn call(&mut self, kind: CallKind) {
+        if !self.calls.contains(&kind) {
+            self.calls.push_back(kind);
+        }
+    }
 }
 
 impl Paths {
     /// None yet.
     #[must_use]
     pub fn new(keys: CheckKeys, entropy: Entropy) -> Self {
-        let _ = (keys, entropy);
-        unimplemented!()
+        Self {
+            keys,
+            entropy,
+            pairs: Pairs::default(),
+            asked: Asked::default(),
+            birthday: Birthday::new(),
+            mine: Mapping::Unknown,
+            theirs: Reach::default(),
+            strangers: STRANGERS,
+            plans: PLANS,
+            used_until: None,
+            search: Search::new(),
+            told: None,
+            out: VecDeque::new(),
+            wishes: Wishes::default(),
+            next: None,
+        }
     }
-    /// Starts checking, or starts again with what is now known; goes on with what works. `sockets_v6`: whether IPv6 can be sent at all.
+
+    /// Starts checking, or starts again with what is now known; goes on with what works. Families that none of our own
+    /// candidates has are left out. Counts as use.
     pub fn start(&mut self, now: Instant, mine: &Reach, theirs: &Reach) {
-        let _ = (now, mine, theirs);
-        unimplemented!()
+        self.used(now);
+        if !self.plans.take(now) {
+            return;
+        }
+        self.mine = mine.mapping;
+        self.theirs = theirs.clone();
+        self.pairs.plan(now, &plan(mine, theirs));
+        self.pairs.question_best(now);
+        self.search_began(now);
+        self.run(now);
     }
-    /// The peer asks for birthday probing (Call Birthday came).
+
+    /// The peer asks for birthday probing (Call Birthday came). Nothing happens if there is a path.
     pub fn birthday_asked(&mut self, now: Instant, mine: Mapping, theirs: &Reach) {
-        let _ = (now, mine, theirs);
-        unimplemented!()
+        self.used(now);
+        if self.pairs.best().is_none() {
+            let mut steps = Vec::new();
+            self.birthday
+                .asked(now, mine, theirs, &mut self.entropy, &mut steps);
+            self.obey(now, steps);
+        }
+        self.run(now);
     }
-    /// The sockets asked for by [`Event::OpenSockets`], as many as the system gave.
+
+    /// The sockets asked for by [`Event::OpenSockets`], as many as the system gave; none if it gave none.
     pub fn sockets_opened(&mut self, now: Instant, sockets: &[Socket]) {
-        let _ = (now, sockets);
-        unimplemented!()
+        let spare = self.birthday.opened(now, sockets);
+        self.wishes.close.extend(spare);
+        self.run(now);
     }
+
     /// A check whose sender is this peer; `frame` still has its tag. False: not authentic, nothing done.
-    pub fn handle_check(&mut self, now: Instant, route: Route, check: &Check, frame: &[u8]) -> bool {
-        let _ = (now, route, check, frame);
-        unimplemented!()
+    pub fn handle_check(
+        &mut self,
+        now: Instant,
+        route: Route,
+        check: &Check,
+        frame: &[u8],
+    ) -> bool {
+        if self.keys.back.open(frame).is_none() {
+            return false;
+        }
+        let route = route.canonical();
+        match check.kind {
+            CheckKind::Request => self.handle_request(now, route, check.txid),
+            CheckKind::Response(_) => self.handle_response(now, route, &check.txid),
+        }
+        self.run(now);
+        true
     }
-    /// An authentic packet came by this way: if it is new, it is challenged by a check; if it is in use, it is alive.
+
+    /// An authentic packet came by this way: if it is new, it is challenged by a check; if it is in use, it is alive. Counts
+    /// as use.
     pub fn heard(&mut self, now: Instant, route: Route) {
-        let _ = (now, route);
-        unimplemented!()
+        let route = route.canonical();
+        self.used(now);
+        if self.pairs.knows(route) || self.strangers.take(now) {
+            if !self.pairs.has_proof(route) {
+                self.pairs.question_best(now);
+            }
+            self.pairs.hear(now, route);
+        }
+        self.run(now);
     }
+
     /// What was sent by the best path is not acknowledged: check everything again, now.
     pub fn suspect(&mut self, now: Instant) {
-        let _ = now;
-        unimplemented!()
+        self.used(now);
+        if self.pairs.doubt_best(now, Doubt::Suspicion) {
+            self.search(now);
+        }
+        self.run(now);
     }
-    /// Our own addresses have changed (roaming): no path can be trusted.
+
+    /// Our own addresses have changed (roaming): no path can be trusted. Call [`Self::start`] with the new ones.
     pub fn forget(&mut self, now: Instant) {
-        let _ = now;
-        unimplemented!()
+        self.drop_all();
+        self.run(now);
     }
+
     /// Something is said or was lately: keep the best path open; else let it go after some minutes.
     pub fn used(&mut self, now: Instant) {
-        let _ = now;
-        unimplemented!()
+        self.used_until = Some(now + LET_GO);
     }
+
     /// The best way now.
     #[must_use]
     pub fn best(&self) -> Option<Best> {
-        unimplemented!()
+        self.pairs.best()
     }
+
     /// The next check to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        unimplemented!()
+        self.out.pop_front()
     }
+
     /// What to do besides.
     pub fn poll_event(&mut self) -> Option<Event> {
-        unimplemented!()
+        let best = self.pairs.best();
+        let route = best.map(|best| best.route);
+        if self.told != route {
+            self.told = route;
+            return Some(Event::Best(best));
+        }
+        if let Some(count) = self.wishes.open.take() {
+            return Some(Event::OpenSockets(count));
+        }
+        if !self.wishes.close.is_empty() {
+            return Some(Event::CloseSockets(std::mem::take(&mut self.wishes.close)));
+        }
+        self.wishes.calls.pop_front().map(Event::Call)
     }
+
     /// When [`Self::handle_timeout`] has something to do.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        unimplemented!()
+        self.next.into_iter().chain(self.used_until).min()
     }
+
     /// Sends what is due, gives up what is overdue.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
-        unimplemented!()
+        self.run(now);
+    }
+
+    fn is_in_use(&self, now: Instant) -> bool {
+        self.used_until.is_some_and(|until| now < until)
+    }
+
+    fn handle_request(&mut self, now: Instant, route: Route, txid: Txid) {
+        let is_known = self.pairs.knows(route);
+        if !is_known && !self.strangers.take(now) {
+            return;
+        }
+        self.transmit(route, None, CheckKind::Response(route.addr), txid);
+        if !self.is_in_use(now) {
+            return;
+        }
+        // Only where the peer says it is are checks repeated; elsewhere one must do.
+        if is_known || self.is_told(route.addr.ip()) {
+            self.pairs.visit(now, route);
+        } else {
+            self.send_check(now, route, Shot::Check);
+        }
+    }
+
+    fn handle_response(&mut self, now: Instant, route: Route, txid: &Txid) {
+        let Some(round_trip) = self.asked.take(now, txid, route) else {
+            return;
+        };
+        if self.pairs.prove(now, route, round_trip) {
+            self.pairs.question_best(now);
+        }
+    }
+
+    fn is_told(&self, ip: IpAddr) -> bool {
+        let mut candidates = self.theirs.candidates.iter();
+        candidates.any(|candidate| candidate.addr.ip().to_canonical() == ip)
+    }
+
+    /// What every input and every timer ends with.
+    fn run(&mut self, now: Instant) {
+        if !self.is_in_use(now) {
+            self.drop_all();
+            return;
+        }
+        let had_best = self.pairs.best().is_some();
+        self.send_due(now);
+        self.pairs.review(now);
+        match self.pairs.best() {
+            Some(_) => {
+                self.birthday.succeed(now);
+                self.search.found();
+            }
+            None if had_best || self.search.is_due(now) => self.search(now),
+            None => {}
+        }
+        self.send_due(now);
+        let mut steps = Vec::new();
+        self.birthday.poll(now, &mut steps);
+        self.obey(now, steps);
+        let unused = self.birthday.prune(|socket| self.pairs.uses(socket));
+        self.wishes.close.extend(unused);
+        let times = [
+            self.pairs.next(now),
+            self.birthday.next(),
+            self.search.again,
+        ];
+        self.next = times.into_iter().flatten().min();
+    }
+
+    /// Checks all that does not work, and has the peer do so.
+    fn search(&mut self, now: Instant) {
+        let is_too_soon = self.search.last.is_some_and(|last| now < last + SEARCH_GAP);
+        if !is_too_soon {
+            self.search_began(now);
+            self.pairs.restart(now);
+            self.wishes.call(CallKind::Ask);
+        }
+    }
+
+    fn search_began(&mut self, now: Instant) {
+        self.search.began(now);
+        if self.pairs.best().is_none() {
+            self.birthday.arm(now, self.mine, &self.theirs);
+        }
+    }
+
+    fn drop_all(&mut self) {
+        self.pairs.forget();
+        self.asked.clear();
+        self.birthday.stop();
+        self.wishes.open = None;
+        self.wishes.calls.clear();
+        self.wishes.close.extend(self.birthday.prune(|_| false));
+        self.search = Search::new();
+        self.used_until = None;
+        self.next = None;
+    }
+
+    fn send_due(&mut self, now: Instant) {
+        let mut due = Vec::new();
+        self.pairs.poll(now, |route, shot| due.push((route, shot)));
+        for (route, shot) in due {
+            self.send_check(now, route, shot);
+        }
+    }
+
+    fn obey(&mut self, now: Instant, steps: Vec<Step>) {
+        for step in steps {
+            match step {
+                Step::Check(route, shot) => self.send_check(now, route, shot),
+                Step::Open(count) => self.wishes.open = Some(count),
+                Step::Call => self.wishes.call(CallKind::Birthday),
+            }
+        }
+    }
+
+    fn send_check(&mut self, now: Instant, route: Route, shot: Shot) {
+        let txid = self.entropy.bytes();
+        self.asked.insert(now, txid, route);
+        let ttl = (shot == Shot::Opener).then_some(OPENER_TTL);
+        self.transmit(route, ttl, CheckKind::Request, txid);
+    }
+
+    fn transmit(&mut self, route: Route, ttl: Option<u8>, kind: CheckKind, txid: Txid) {
+        if self.out.len() >= WAITING {
+            return;
+        }
+        let check = Check {
+            sender: self.keys.my_tag,
+            txid,
+            kind,
+        };
+        let mut bytes = Vec::with_capacity(CHECK_LEN);
+        check.encode(&mut bytes);
+        self.keys.there.seal(&mut bytes);
+        self.out.push_back(Transmit { route, ttl, bytes });
     }
 }
+
+/// Enough for any check: kind, sender, txid, address of IPv6, tag.
+const CHECK_LEN: usize = 2 + 8 + 12 + 19 + TAG_LEN;

@@ -30,6 +30,8 @@ pub enum CallKind {
     Answer,
     /// Check with many ports at once: plain checks have failed (see [`crate::path`]).
     Birthday,
+    /// I know your ID by another key than yours, and will say nothing to you. Its reach is empty.
+    Distrust,
 }
 
 impl CallKind {
@@ -38,6 +40,7 @@ impl CallKind {
             1 => Self::Ask,
             2 => Self::Answer,
             3 => Self::Birthday,
+            4 => Self::Distrust,
             _ => return Err(Malformed),
         })
     }
@@ -47,6 +50,7 @@ impl CallKind {
             Self::Ask => 1,
             Self::Answer => 2,
             Self::Birthday => 3,
+            Self::Distrust => 4,
         }
     }
 }

@@ -230,7 +230,8 @@ fn calls() -> impl Strategy<Value = Call> {
     let kinds = prop_oneof![
         Just(CallKind::Ask),
         Just(CallKind::Answer),
-        Just(CallKind::Birthday)
+        Just(CallKind::Birthday),
+        Just(CallKind::Distrust)
     ];
     (any::<(u64, u64)>(), kinds, reaches()).prop_map(|((sender, serial), kind, reach)| Call {
         sender,
