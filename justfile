@@ -92,11 +92,13 @@ _tools:
     needed=(mkfs.btrfs:btrfs-progs mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs setfattr:attr setfacl:acl rsync:rsync
         python3:python3 filefrag:e2fsprogs setpriv:util-linux cc:gcc mkfs.vfat:dosfstools chromium:chromium
         chromedriver:chromium-driver ffmpeg:ffmpeg curl:curl wget:wget aria2c:aria2 git:git pip3:python3-pip
-        dpkg-deb:dpkg node:nodejs nginx:nginx htpasswd:apache2-utils openssl:openssl)
+        dpkg-deb:dpkg node:nodejs nginx:nginx htpasswd:apache2-utils openssl:openssl
+        ip:iproute2 nft:nftables turnutils_stunclient:coturn)
     missing=()
     for pair in "${needed[@]}"; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
     done
+    /usr/bin/python3 -c 'import aioice' 2>/dev/null || missing+=(python3-aioice)
     if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"

@@ -124,6 +124,34 @@ impl Running {
         self.wait_text(&self.stderr, "stderr", text, limit)
     }
 
+    /// Waits until all that has come on standard output satisfies `is_there`, and returns it.
+    ///
+    /// # Panics
+    /// When it does not within `limit`, or the program closes its output first.
+    #[track_caller]
+    pub fn wait_stdout_for(
+        &self,
+        what: &str,
+        limit: Duration,
+        is_there: impl FnMut(&[u8]) -> bool,
+    ) -> Vec<u8> {
+        self.wait_for(&self.stdout, what, limit, is_there)
+    }
+
+    /// Waits until all that has come on standard error satisfies `is_there`, and returns it.
+    ///
+    /// # Panics
+    /// As [`Running::wait_stdout_for`].
+    #[track_caller]
+    pub fn wait_stderr_for(
+        &self,
+        what: &str,
+        limit: Duration,
+        is_there: impl FnMut(&[u8]) -> bool,
+    ) -> Vec<u8> {
+        self.wait_for(&self.stderr, what, limit, is_there)
+    }
+
     /// Waits for its end. Its standard input stays as it is: close it first if it should read the end.
     ///
     /// # Panics
@@ -150,6 +178,22 @@ impl Running {
             stderr: self.stderr(),
             elapsed,
         }
+    }
+
+    #[track_caller]
+    fn wait_for(
+        &self,
+        tail: &Watched<Tail>,
+        what: &str,
+        limit: Duration,
+        mut is_there: impl FnMut(&[u8]) -> bool,
+    ) -> Vec<u8> {
+        let mut found = None;
+        tail.wait(Deadline::after(limit), |tail| {
+            found = is_there(&tail.bytes).then(|| tail.bytes.clone());
+            found.is_some() || tail.is_closed
+        });
+        found.unwrap_or_else(|| panic!("no {what} within {limit:?}\n{self}"))
     }
 
     #[track_caller]
@@ -265,6 +309,22 @@ mod tests {
             .wait(SOON)
             .exits_with(4)
             .stdout_is("got one\ngot two\n");
+    }
+
+    #[test]
+    fn its_output_can_be_awaited_by_any_condition() {
+        let mut running = shell("echo one; echo oops >&2; read line; echo two");
+        let is_whole = |bytes: &[u8]| bytes.ends_with(b"\n");
+        assert_eq!(running.wait_stdout_for("a line", SOON, is_whole), b"one\n");
+        assert_eq!(running.wait_stderr_for("a line", SOON, is_whole), b"oops\n");
+        running.send("\n");
+        running.wait_stdout_for("two lines", SOON, |bytes| bytes.len() == 8);
+    }
+
+    #[test]
+    #[should_panic(expected = "no third line within")]
+    fn a_condition_that_cannot_hold_any_more_fails_at_once() {
+        shell("echo one").wait_stdout_for("third line", Duration::from_secs(600), |_| false);
     }
 
     #[test]

@@ -187,3 +187,26 @@ fn a_host_moves_to_another_home() {
     assert_eq!(endpoints.mapped(&socket).ip(), before.1.ip());
     assert_eq!(alice.addr6(), None);
 }
+
+#[test]
+fn what_belongs_to_a_host_moves_with_it() {
+    let sites = [
+        home("left", Nat::PortRestricted).host_with_vms("desk", ["vm"]),
+        home("right", Nat::PortRestricted),
+    ];
+    let Some(lab) = Lab::build("roaming", sites) else {
+        return;
+    };
+    let endpoints = Endpoints::of(&lab);
+    let (desk, vm) = (lab.host("desk"), Socket::on(lab.host("vm")));
+    let seen_from = |router: &str| {
+        let seen = endpoints.mapped(&vm);
+        assert_eq!(seen.ip(), IpAddr::from(lab.router(router).public_addr()));
+    };
+    seen_from("left");
+    desk.cut();
+    desk.move_to("right");
+    vm.send("lost", endpoints.main_addr());
+    desk.mend();
+    seen_from("right");
+}

@@ -1,7 +1,8 @@
 //! A lab leaves nothing behind, however it ends.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::{env, fs, panic, process};
+use std::{env, fs, panic, thread};
 
 use harness::lab::{Lab, Nat, home};
 use harness::{Command, SOON, Signal, wait_until};
@@ -32,6 +33,12 @@ fn namespaces(lab: &Lab) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Whether this process still runs; one that nobody has asked about yet may be dead already.
+fn is_alive(pid: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    !status.is_empty() && !status.contains("State:\tZ")
+}
+
 fn all_gone(paths: &[PathBuf]) -> bool {
     paths.iter().all(|path| !path.exists())
 }
@@ -51,24 +58,21 @@ fn dropped_it_is_gone_and_so_is_what_ran_inside() {
     ];
     drop(lab);
     assert!(all_gone(&made));
-    let is_alive = |pid: &String| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        !status.is_empty() && !status.contains("State:\tZ")
-    };
-    wait_until("the programs are gone", SOON, || !pids.iter().any(is_alive));
+    wait_until("the programs are gone", SOON, || {
+        !pids.iter().any(|pid| is_alive(pid))
+    });
     drop(running);
 }
 
 #[test]
 fn it_goes_with_a_panic() {
-    let mut made = Vec::new();
-    let result = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-        let lab = describe()?;
-        made = namespaces(&lab);
-        assert!(made.is_empty(), "the panic that this test is about");
-        Some(())
-    }));
-    assert!(made.is_empty() || result.is_err());
+    let Some(lab) = describe() else { return };
+    let made = namespaces(&lab);
+    let ended = thread::spawn(move || {
+        let _lab = lab;
+        panic::resume_unwind(Box::new("as a failed assertion does"));
+    });
+    assert!(ended.join().is_err());
     assert!(all_gone(&made));
 }
 
@@ -83,35 +87,41 @@ fn labs_live_side_by_side() {
     assert!(of_two.iter().all(|path| path.exists()));
 }
 
-/// Not a test by itself: see [`what_a_killed_process_left_goes_with_the_next_lab`].
-#[test]
-fn victim() {
-    if env::var_os(VICTIM).is_none() {
-        return;
-    }
-    let lab = describe().expect("the test that starts this one has a lab too");
-    let _running = lab.host("alice").tool("sleep").arg("600").start();
-    println!("ready");
-    wait_until("the end of this process", SOON, || false);
-}
-
 #[test]
 fn what_a_killed_process_left_goes_with_the_next_lab() {
-    if describe().is_none() {
-        return;
+    const ITSELF: &str = "lifetime::what_a_killed_process_left_goes_with_the_next_lab";
+    if env::var_os(VICTIM).is_some() {
+        be_killed();
     }
+    let Some(before) = describe() else { return };
     let itself = env::current_exe().expect("this binary");
     let mut victim = Command::new(itself)
-        .args(["--exact", "lifetime::victim", "--nocapture"])
+        .args(["--exact", ITSELF, "--nocapture"])
         .env(VICTIM, "1")
         .start();
-    victim.wait_stdout("ready", SOON);
+    let said = victim.wait_stdout(".\n", SOON);
+    let orphan = said
+        .split_once("ready ")
+        .and_then(|(_, said)| said.split_once('.'));
+    let orphan = orphan.expect("the id of its program").0.to_owned();
     let left = namespaces_of(victim.pid());
-    assert_eq!(left.len(), 4);
-    assert_ne!(victim.pid(), process::id());
+    assert_eq!(left.len(), namespaces(&before).len());
     victim.signal(Signal::KILL);
     drop(victim);
-    assert!(left.iter().all(|path| path.exists()) || all_gone(&left));
+    assert!(is_alive(&orphan));
     let _next = describe();
     assert!(all_gone(&left));
+    wait_until("its program is gone", SOON, || !is_alive(&orphan));
+}
+
+/// What the copy of this binary does: it has a lab, with a program in it, until it is killed.
+fn be_killed() {
+    let lab = describe().expect("the test that started this one has a lab too");
+    let script = ["-c", "echo inside; exec sleep 600"];
+    let running = lab.host("alice").tool("sh").args(script).start();
+    running.wait_stdout("inside", SOON);
+    let ready = format!("ready {}.\n", running.pid());
+    // Past the test runner, which would keep it for the end.
+    io::stdout().write_all(ready.as_bytes()).expect("say so");
+    wait_until("the end of this process", SOON, || false);
 }

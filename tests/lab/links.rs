@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use harness::Stopwatch;
 use harness::lab::{Lab, Nat, home, public};
+use harness::{SOON, Stopwatch, wait_until};
 
 use crate::sockets::{Endpoints, Socket};
 
@@ -105,13 +105,12 @@ fn a_link_takes_its_time() {
         watch.elapsed()
     };
     let near = |name, millis| {
-        let measured = round_trip(name);
-        // Never early; late by what a loaded machine takes to wake a thread a few times.
-        let range = one_way(millis)..one_way(millis + 30);
-        assert!(
-            range.contains(&measured),
-            "{name}: {measured:?} for {millis} ms"
-        );
+        wait_until(&format!("{millis} ms to {name} and back"), SOON, || {
+            let measured = round_trip(name);
+            assert!(measured >= one_way(millis), "{name}: {measured:?} is early");
+            // Late it may be while the machine is busy, but not for good.
+            measured < one_way(millis + 8)
+        });
     };
     near("alice", 80);
     near("dave", 20);

@@ -10,4 +10,5 @@ mod lifetime;
 mod links;
 mod places;
 mod programs;
+mod punching;
 mod sockets;

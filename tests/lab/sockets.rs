@@ -49,13 +49,23 @@ impl Socket {
         self.0
             .send(b"anybody there?")
             .expect("nothing came back yet");
-        self.0.recv(&mut [0]).expect_err("an answer by ICMP")
+        self.receive(&mut [0]).expect_err("an answer by ICMP")
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        loop {
+            match self.0.recv_from(buffer) {
+                // The end of a child of another test wakes this thread too, now and then.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => return received,
+            }
+        }
     }
 
     /// The next datagram.
     pub(crate) fn next(&self) -> (String, SocketAddr) {
         let mut buffer = [0; DATAGRAM_MAX];
-        let (len, from) = self.0.recv_from(&mut buffer).expect("a datagram in time");
+        let (len, from) = self.receive(&mut buffer).expect("a datagram in time");
         (String::from_utf8_lossy(&buffer[..len]).into_owned(), from)
     }
 
@@ -68,6 +78,25 @@ impl Socket {
                 text => texts.push(text),
             }
         }
+    }
+
+    /// Where everything until `last` came from.
+    pub(crate) fn sources_until(&self, last: &str) -> Vec<SocketAddr> {
+        let mut sources = Vec::new();
+        loop {
+            match self.next() {
+                (text, _) if text == last => return sources,
+                (_, from) => sources.push(from),
+            }
+        }
+    }
+
+    /// Whether there is a datagram now.
+    pub(crate) fn has_come(&self) -> bool {
+        self.0.set_nonblocking(true).expect("a switch");
+        let peeked = self.0.peek(&mut [0; DATAGRAM_MAX]);
+        self.0.set_nonblocking(false).expect("a switch");
+        peeked.is_ok()
     }
 
     /// Expects this and nothing before it; says whence it came.

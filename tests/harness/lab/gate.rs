@@ -5,9 +5,10 @@
 //!   that: the first flow draws a port, and later flows of the same endpoint take it over as long as one lives. A full
 //!   cone also keeps the pair in `mapped`, because a flow that began outside is not a flow it could take over.
 //! - What a cone lets in is more than conntrack would: a first packet from outside is sent inwards by `inside`, which
-//!   every outgoing packet teaches who stands behind its outer port. The address-restricted kind asks `contacted` first.
+//!   every outgoing packet teaches who stands behind its outer port. The address-restricted kind asks `contacted`
+//!   first.
 //! - A symmetric NAT draws a port for every flow; the sequential one takes it from a numbered list.
-//! - A hairpin first turns every packet inwards and then judges it as the filter would: by whom the other one turned to.
+//! - A hairpin first turns every packet inwards and then judges it as the filter would: by whom the other turned to.
 //!
 //! A reboot is a new conntrack zone and empty sets: every flow is a stranger afterwards, though nothing was removed.
 //! The port ranges change places with it, so that no mapping can come back by chance.
@@ -246,7 +247,8 @@ impl Gate {
         }
         let timeout = self.set_timeout();
         vec![format!(
-            "iifname \"lan*\" ip daddr {outer} meta l4proto udp update @turned_from {{ ip saddr . udp sport timeout {timeout} }}"
+            "iifname \"lan*\" ip daddr {outer} meta l4proto udp \
+             update @turned_from {{ ip saddr . udp sport timeout {timeout} }}"
         )]
     }
 

@@ -1,4 +1,4 @@
-//! A laboratory of networks: homes behind every kind of NAT, made of network namespaces, for programs and sockets alike.
+//! A laboratory of networks: homes behind every kind of NAT, made of network namespaces, for programs and sockets.
 //!
 //! ```text
 //! site       the words a test describes its network with
@@ -22,6 +22,21 @@
 //!            │                            └── host ── its virtual machines
 //!            └── cgn ──┬── home gateway ── bridge ── host
 //!                      └── home gateway ── bridge ── host
+//! ```
+//!
+//! ```no_run
+//! use harness::lab::{Lab, Nat, home, public};
+//! use std::net::UdpSocket;
+//!
+//! let sites = [
+//!     home("left", Nat::PortRestricted).host("alice").host("bob").hairpin(),
+//!     home("right", Nat::Symmetric).host("carol").loss(5),
+//!     public("dave"),
+//! ];
+//! let Some(lab) = Lab::build("chatting", sites) else { return };
+//! let server = lab.server().command("natchat").arg("server").start();
+//! let socket = lab.host("alice").enter(|| UdpSocket::bind("0.0.0.0:0"));
+//! lab.router("left").reboot();
 //! ```
 //!
 //! Every node is a namespace whose way up is called `eth0`; what hangs below it hangs on `lan…`. The internet routes

@@ -1,7 +1,7 @@
 //! Network namespaces: made, entered, and removed whatever happened to whoever made them.
 //!
 //! The names say who that was: `wirework-PID-START-LAB-NODE`, the start being the process's start time in the
-//! kernel's ticks, as a process id alone may be another's by now. What belongs to a dead process is anybody's to remove.
+//! kernel's ticks, as a process id alone may be another's by now. What a dead process made is anybody's to remove.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -144,13 +144,14 @@ fn remove(tools: &Tools, names: &[String]) {
     let inodes: BTreeSet<_> = names.iter().filter_map(|name| inode(&path(name))).collect();
     kill_inside(&inodes);
     // One that another process removed in this moment is gone all the same.
-    let gone = |name: &&String| path(name).exists();
     let lines: String = names
         .iter()
-        .filter(gone)
+        .filter(|name| path(name).exists())
         .map(|name| format!("netns del {name}\n"))
         .collect();
     tools.ip_as_far_as_it_goes(&lines);
+    // Whoever was on its way in is inside by now, or finds the door gone.
+    kill_inside(&inodes);
 }
 
 /// Kills the processes whose network is one of these, by handles: an id that was looked up may have changed hands.

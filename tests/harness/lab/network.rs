@@ -95,7 +95,7 @@ impl Lab {
         index.unwrap_or_else(|| panic!("nobody is called {name}"))
     }
 
-    /// The nodes as they are now. Not to be held across [`Lab::apply_gate`].
+    /// The nodes as they are now. Nothing that takes its time is to be done while this is held.
     pub(super) fn nodes(&self) -> MutexGuard<'_, Vec<Node>> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,12 +145,13 @@ impl Lab {
     /// Loads a node's NAT and firewall as they are to be now.
     #[track_caller]
     pub(super) fn apply_gate(&self, node: usize) {
-        if let Some(rules) = gate_rules(&self.nodes()[node]) {
+        let rules = gate_rules(&self.nodes()[node]);
+        if let Some(rules) = rules {
             self.nft(node, &rules);
         }
     }
 
-    /// Makes a node's link lose what it is to lose now. Both ends drop what comes in: a packet is lost on the way, where
+    /// Makes a node's link lose what it is to lose now. Both ends drop what comes in: lost on the way, where
     /// neither the sender's kernel nor its NAT can know.
     #[track_caller]
     pub(super) fn apply_loss(&self, node: usize) {

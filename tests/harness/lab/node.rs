@@ -133,6 +133,12 @@ impl<'lab> Router<'lab> {
         self.node.inside(Command::new(program))
     }
 
+    /// Runs `work` on a thread that lives on the router.
+    #[track_caller]
+    pub fn enter<R: Send>(self, work: impl FnOnce() -> R + Send) -> R {
+        self.node.lab.namespace(self.node.index).enter(work)
+    }
+
     /// Forgets every mapping and every flow. New mappings get other ports than before.
     #[track_caller]
     pub fn reboot(self) {

@@ -1,0 +1,633 @@
+//! Follows who comes and goes: puts numbered changes and pages of the list together, asks for what is missing.
+//!
+//! ```text
+//!   Registered ─► asks for the list ─► page, page, page ─► known at the first page's number ─► changes, in order
+//!                      ▲                                                                          │
+//!                      └────────── a page where changes were asked for ◄── asks again ◄── a gap ──┘
+//! ```
+//!
+//! Rule: whatever is lost, doubled or late, the roster ends as the server's list. What is known stays while the list is
+//! read anew, and only differences are told; a datagram of changes counts as one step, so nothing flickers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::client::roster::{ROSTER_LEN, Roster};
+use crate::name::MemberId;
+use crate::wire::from_server::{Change, Departure, Entry, Presence, Span};
+
+/// An unanswered question is put again after this, then after half as long again each time.
+const ASK_AGAIN: Duration = Duration::from_millis(300);
+/// At most this long after.
+const ASK_AGAIN_MOST: Duration = Duration::from_secs(3);
+/// Who asks without knowing of anything missing may be owed no answer: it asks so many times.
+const TRIES_ON_SUSPICION: u8 = 3;
+
+/// What has become different.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// Somebody is there, or is there otherwise than before.
+    Here {
+        entry: Box<Entry>,
+        before: Option<Box<Entry>>,
+    },
+    /// Somebody is not there any more.
+    Gone { entry: Box<Entry>, how: Departure },
+    /// The list was read whole for the first time.
+    Known,
+}
+
+/// What is asked of the server: a Sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) have: u64,
+    pub(crate) cursor: Option<u64>,
+}
+
+/// The roster, and how far it is known.
+#[derive(Debug, Default)]
+pub(crate) struct Follow {
+    roster: Roster,
+    /// Every change up to this one is in the roster.
+    have: u64,
+    /// The last change there is, as far as known.
+    latest: u64,
+    list: Option<List>,
+    asked: Option<Asked>,
+    was_known: bool,
+    happenings: VecDeque<Happening>,
+}
+
+/// The list, while it is read.
+#[derive(Debug, Default)]
+struct List {
+    entries: BTreeMap<MemberId, Entry>,
+    /// Of the first page: what has changed since may or may not be in the later ones, so it is applied again.
+    as_of: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    ask: Ask,
+    /// When it is put (again).
+    due: Instant,
+    gap: Duration,
+    tries: u8,
+}
+
+impl Follow {
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The last change that is known with all before it: what an Alive tells.
+    pub(crate) fn seen(&self) -> u64 {
+        if self.list.is_some() { 0 } else { self.have }
+    }
+
+    /// We have joined (again); `presence` is the last change there was. The server may be another one than before as
+    /// far as its numbers go: everything is asked for.
+    pub(crate) fn start(&mut self, now: Instant, presence: u64) {
+        self.latest = presence;
+        self.read_list(now);
+    }
+
+    /// Nobody can be asked any more.
+    pub(crate) fn pause(&mut self) {
+        self.asked = None;
+    }
+
+    /// The server says that `presence` is the last change.
+    pub(crate) fn told(&mut self, now: Instant, presence: u64) {
+        self.latest = self.latest.max(presence);
+        self.ask_for_missing(now);
+    }
+
+    /// Asks for changes whether any are known to be missing or not.
+    pub(crate) fn sync(&mut self, now: Instant) {
+        if self.asked.is_none() {
+            self.ask(now, self.have, None);
+        }
+    }
+
+    /// Takes a datagram of presence.
+    pub(crate) fn apply(&mut self, now: Instant, presence: Presence) {
+        let Presence { span, entries } = presence;
+        match span {
+            Span::Changes { first, last } => self.take_changes(now, first, last, entries),
+            Span::Page {
+                as_of,
+                cursor,
+                next,
+            } => {
+                // What was not asked for might be from any time.
+                let expected = self.asked.as_ref().map(|asked| asked.ask.cursor);
+                if expected == Some(cursor) {
+                    self.take_page(now, as_of, cursor, next, entries);
+                }
+            }
+        }
+    }
+
+    /// Takes a member that was asked for by name.
+    pub(crate) fn found(&mut self, entry: Entry) {
+        if self.roster.get(&entry.id).is_none() {
+            self.step(vec![Change::Here(Box::new(entry))]);
+        }
+    }
+
+    fn take_changes(&mut self, now: Instant, first: u64, last: u64, entries: Vec<Change>) {
+        self.latest = self.latest.max(last);
+        match &mut self.list {
+            None => {
+                if last > self.have && first <= self.have.saturating_add(1) {
+                    self.step(entries);
+                    self.have = last;
+                    self.asked = None;
+                }
+            }
+            // From the first change on, they are as good as the list.
+            Some(list) if list.as_of.is_none() && first <= 1 => {
+                self.asked = None;
+                list.take(entries);
+                list.as_of = Some(last);
+                self.end_list();
+            }
+            Some(_) => {}
+        }
+        self.ask_for_missing(now);
+    }
+
+    fn take_page(
+        &mut self,
+        now: Instant,
+        as_of: u64,
+        cursor: Option<u64>,
+        next: Option<u64>,
+        entries: Vec<Change>,
+    ) {
+        self.latest = self.latest.max(as_of);
+        self.asked = None;
+        let list = self.list.get_or_insert_default();
+        if cursor.is_none() {
+            *list = List {
+                as_of: Some(as_of),
+                ..List::default()
+            };
+        }
+        list.take(entries);
+        // Cursors rise, or the list would never end.
+        match next.filter(|next| cursor.is_none_or(|cursor| *next > cursor)) {
+            Some(next) => self.ask(now, 0, Some(next)),
+            None => {
+                self.end_list();
+                self.ask_for_missing(now);
+            }
+        }
+    }
+
+    /// Puts the list in the place of what was known.
+    fn end_list(&mut self) {
+        let Some(List { entries, as_of }) = self.list.take() else {
+            return;
+        };
+        self.have = as_of.unwrap_or_default();
+        let gone = self
+            .roster
+            .iter()
+            .filter(|entry| !entries.contains_key(&entry.id));
+        let gone = gone.map(|entry| Change::Gone {
+            member: entry.member,
+            how: Departure::Silent,
+        });
+        let mut steps: Vec<Change> = gone.collect();
+        steps.extend(
+            entries
+                .into_values()
+                .map(|entry| Change::Here(Box::new(entry))),
+        );
+        self.step(steps);
+        if !self.was_known {
+            self.was_known = true;
+            self.happenings.push_back(Happening::Known);
+        }
+    }
+
+    /// Applies changes in order and tells what is different after the last one.
+    fn step(&mut self, changes: Vec<Change>) {
+        let mut touched: Vec<Touched> = Vec::new();
+        let mut places: BTreeMap<MemberId, usize> = BTreeMap::new();
+        let mut touch = |id: &MemberId, before: Option<&Entry>, how| {
+            let place = *places.entry(id.clone()).or_insert_with(|| {
+                touched.push(Touched {
+                    id: id.clone(),
+                    before: before.cloned(),
+                    how,
+                });
+                touched.len() - 1
+            });
+            touched[place].how = how;
+        };
+        for change in changes {
+            match change {
+                Change::Here(entry) => {
+                    // A number that comes with another ID takes the former one away.
+                    if let Some(same) = self.roster.by_member(entry.member) {
+                        touch(&same.id, Some(same), Departure::Left);
+                    }
+                    touch(&entry.id, self.roster.get(&entry.id), Departure::Left);
+                    self.roster.put(*entry);
+                }
+                Change::Gone { member, how } => {
+                    if let Some(entry) = self.roster.remove(member) {
+                        touch(&entry.id, Some(&entry), how);
+                    }
+                }
+            }
+        }
+        for touched in touched {
+            self.tell(touched);
+        }
+    }
+
+    fn tell(&mut self, touched: Touched) {
+        let Touched { id, before, how } = touched;
+        let happening = match (before, self.roster.get(&id)) {
+            (before, Some(after)) if before.as_ref() != Some(after) => Happening::Here {
+                entry: Box::new(after.clone()),
+                before: before.map(Box::new),
+            },
+            (Some(before), None) => Happening::Gone {
+                entry: Box::new(before),
+                how,
+            },
+            _ => return,
+        };
+        self.happenings.push_back(happening);
+    }
+
+    fn read_list(&mut self, now: Instant) {
+        self.list = Some(List::default());
+        self.ask(now, 0, None);
+    }
+
+    fn ask_for_missing(&mut self, now: Instant) {
+        if self.asked.is_none() && self.list.is_none() && self.have < self.latest {
+            self.ask(now, self.have, None);
+        }
+    }
+
+    fn ask(&mut self, now: Instant, have: u64, cursor: Option<u64>) {
+        self.asked = Some(Asked {
+            ask: Ask { have, cursor },
+            due: now,
+            gap: ASK_AGAIN,
+            tries: 0,
+        });
+    }
+
+    /// What is to be asked now.
+    pub(crate) fn poll_ask(&mut self, now: Instant) -> Option<Ask> {
+        let asked = self.asked.as_mut().filter(|asked| asked.due <= now)?;
+        let is_missing = self.list.is_some() || self.have < self.latest;
+        if !is_missing && asked.tries >= TRIES_ON_SUSPICION {
+            self.asked = None;
+            return None;
+        }
+        asked.tries = asked.tries.saturating_add(1);
+        asked.due = now + asked.gap;
+        asked.gap = (asked.gap * 3 / 2).min(ASK_AGAIN_MOST);
+        Some(asked.ask)
+    }
+
+    /// When [`Self::poll_ask`] has something.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.asked.as_ref().map(|asked| asked.due)
+    }
+
+    pub(crate) fn poll_happening(&mut self) -> Option<Happening> {
+        self.happenings.pop_front()
+    }
+}
+
+/// Whom a step has changed.
+struct Touched {
+    id: MemberId,
+    before: Option<Entry>,
+    how: Departure,
+}
+
+impl List {
+    fn take(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Here(entry) => {
+                    let is_new = !self.entries.contains_key(&entry.id);
+                    if !is_new || self.entries.len() < ROSTER_LEN {
+                        self.entries.insert(entry.id.clone(), *entry);
+                    }
+                }
+                Change::Gone { member, .. } => {
+                    self.entries.retain(|_, entry| entry.member != member);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::from_server::EntryClient;
+
+    /// A server's list and log, as plain as can be: whatever it pushes or is asked for goes through [`Net`].
+    #[derive(Default)]
+    struct Server {
+        members: BTreeMap<u64, Entry>,
+        log: Vec<Change>,
+        last_member: u64,
+    }
+
+    /// How long the server's log is: short, so that gaps beyond it happen.
+    const LOG_LEN: usize = 5;
+    const PAGE_LEN: usize = 2;
+
+    impl Server {
+        fn join(&mut self, id: u8) {
+            let id: MemberId = format!("m{id}").parse().unwrap();
+            let former = self.members.values().find(|entry| entry.id == id);
+            if let Some(member) = former.map(|entry| entry.member) {
+                self.go(member, Departure::Left);
+            }
+            self.last_member += 1;
+            let entry = Entry {
+                member: self.last_member,
+                id,
+                reflexive: None,
+                client: EntryClient::Older {
+                    local: "a".to_owned(),
+                },
+            };
+            self.members.insert(entry.member, entry.clone());
+            self.log.push(Change::Here(Box::new(entry)));
+        }
+
+        fn go(&mut self, member: u64, how: Departure) {
+            if self.members.remove(&member).is_some() {
+                self.log.push(Change::Gone { member, how });
+            }
+        }
+
+        fn latest(&self) -> u64 {
+            self.log.len() as u64
+        }
+
+        fn changes(&self, have: u64) -> Presence {
+            let from = usize::try_from(have).unwrap();
+            Presence {
+                span: Span::Changes {
+                    first: have + 1,
+                    last: self.latest(),
+                },
+                entries: self.log[from..].to_vec(),
+            }
+        }
+
+        fn page(&self, cursor: Option<u64>) -> Presence {
+            let from = cursor.unwrap_or(0);
+            let mut rest = self.members.range(from..).map(|(_, entry)| entry);
+            let entries: Vec<&Entry> = rest.by_ref().take(PAGE_LEN).collect();
+            Presence {
+                span: Span::Page {
+                    as_of: self.latest(),
+                    cursor,
+                    next: rest.next().map(|entry| entry.member),
+                },
+                entries: entries
+                    .into_iter()
+                    .map(|entry| Change::Here(Box::new(entry.clone())))
+                    .collect(),
+            }
+        }
+
+        fn answer(&self, ask: Ask) -> Option<Presence> {
+            let missing = self.latest().checked_sub(ask.have)?;
+            match ask.cursor {
+                None if missing == 0 && ask.have > 0 => None,
+                None if ask.have > 0 && missing <= LOG_LEN as u64 => Some(self.changes(ask.have)),
+                cursor => Some(self.page(cursor)),
+            }
+        }
+
+        fn ids(&self) -> BTreeMap<MemberId, u64> {
+            let entries = self.members.values();
+            entries
+                .map(|entry| (entry.id.clone(), entry.member))
+                .collect()
+        }
+    }
+
+    fn ids(follow: &Follow) -> BTreeMap<MemberId, u64> {
+        let entries = follow.roster().iter();
+        entries
+            .map(|entry| (entry.id.clone(), entry.member))
+            .collect()
+    }
+
+    /// What happens next, by chance.
+    #[derive(Clone, Debug)]
+    enum Turn {
+        Join(u8),
+        Go(prop::sample::Index, bool),
+        /// A push of the last so many changes.
+        Push(u8),
+        /// A push or an answer of any earlier time arrives, or arrives again.
+        Arrive(prop::sample::Index),
+        /// The client asks what is due; the answer is under way.
+        Ask,
+        Alive,
+        Rejoin,
+    }
+
+    fn turns() -> impl Strategy<Value = Turn> {
+        prop_oneof![
+            3 => (0..6_u8).prop_map(Turn::Join),
+            2 => (any::<prop::sample::Index>(), any::<bool>()).prop_map(|(who, said)| Turn::Go(who, said)),
+            3 => (1..4_u8).prop_map(Turn::Push),
+            6 => any::<prop::sample::Index>().prop_map(Turn::Arrive),
+            4 => Just(Turn::Ask),
+            1 => Just(Turn::Alive),
+            1 => Just(Turn::Rejoin),
+        ]
+    }
+
+    struct World {
+        server: Server,
+        follow: Follow,
+        now: Instant,
+        under_way: Vec<Presence>,
+        /// What the user was told.
+        told: BTreeMap<MemberId, u64>,
+    }
+
+    impl World {
+        #[expect(clippy::disallowed_methods, reason = "a beginning of virtual time")]
+        fn new() -> Self {
+            let now = Instant::now();
+            let mut follow = Follow::default();
+            follow.start(now, 0);
+            Self {
+                server: Server::default(),
+                follow,
+                now,
+                under_way: Vec::new(),
+                told: BTreeMap::new(),
+            }
+        }
+
+        fn take(&mut self, turn: Turn) {
+            match turn {
+                Turn::Join(id) => self.server.join(id),
+                Turn::Go(who, said) if !self.server.members.is_empty() => {
+                    let members: Vec<u64> = self.server.members.keys().copied().collect();
+                    let how = if said {
+                        Departure::Left
+                    } else {
+                        Departure::Silent
+                    };
+                    self.server.go(*who.get(&members), how);
+                }
+                Turn::Push(count) => {
+                    let have = self.server.latest().saturating_sub(count.into());
+                    if have < self.server.latest() {
+                        self.under_way.push(self.server.changes(have));
+                    }
+                }
+                Turn::Arrive(which) if !self.under_way.is_empty() => {
+                    let presence = which.get(&self.under_way).clone();
+                    self.follow.apply(self.now, presence);
+                }
+                Turn::Go(..) | Turn::Arrive(_) => {}
+                Turn::Ask => {
+                    self.now += Duration::from_secs(1);
+                    let ask = self.follow.poll_ask(self.now);
+                    let answer = ask.and_then(|ask| self.server.answer(ask));
+                    self.under_way.extend(answer);
+                }
+                Turn::Alive => self.follow.told(self.now, self.server.latest()),
+                Turn::Rejoin => self.follow.start(self.now, self.server.latest()),
+            }
+            self.listen();
+        }
+
+        /// What is told must follow from what was told before.
+        fn listen(&mut self) {
+            while let Some(happening) = self.follow.poll_happening() {
+                match happening {
+                    Happening::Here { entry, before } => {
+                        let former = self.told.insert(entry.id.clone(), entry.member);
+                        assert_eq!(former, before.map(|before| before.member));
+                    }
+                    Happening::Gone { entry, .. } => {
+                        assert_eq!(self.told.remove(&entry.id), Some(entry.member));
+                    }
+                    Happening::Known => {}
+                }
+            }
+            assert_eq!(self.told, ids(&self.follow));
+        }
+
+        /// From now on nothing is lost.
+        fn settle(&mut self) {
+            self.follow.told(self.now, self.server.latest());
+            for _ in 0..100 {
+                self.now += Duration::from_secs(10);
+                let Some(ask) = self.follow.poll_ask(self.now) else {
+                    break;
+                };
+                if let Some(answer) = self.server.answer(ask) {
+                    self.follow.apply(self.now, answer);
+                }
+            }
+            self.listen();
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_lost_or_late_it_ends_as_the_servers_list(turns in vec(turns(), 0..80)) {
+            let mut world = World::new();
+            for turn in turns {
+                world.take(turn);
+            }
+            world.settle();
+            prop_assert_eq!(ids(&world.follow), world.server.ids());
+            prop_assert_eq!(world.follow.next_timeout(), None);
+        }
+    }
+
+    #[test]
+    fn a_list_is_told_by_id_and_once() {
+        let mut world = World::new();
+        for id in [3, 1, 2] {
+            world.server.join(id);
+        }
+        world.follow.start(world.now, world.server.latest());
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            let ask = world.follow.poll_ask(world.now).unwrap();
+            let page = world.server.answer(ask).unwrap();
+            world.follow.apply(world.now, page.clone());
+            world.follow.apply(world.now, page);
+            while let Some(happening) = world.follow.poll_happening() {
+                told.push(match happening {
+                    Happening::Here { entry, .. } => entry.id.to_string(),
+                    Happening::Gone { .. } => "gone".to_owned(),
+                    Happening::Known => "known".to_owned(),
+                });
+            }
+        }
+        assert_eq!(told, ["m1", "m2", "m3", "known"]);
+        assert_eq!(
+            (world.follow.seen(), world.follow.next_timeout()),
+            (3, None)
+        );
+    }
+
+    #[test]
+    fn suspicion_asks_three_times_and_a_gap_for_ever() {
+        let mut world = World::new();
+        world.server.join(1);
+        world.settle();
+        world.follow.sync(world.now);
+        let mut asks = |world: &mut World, most: usize| {
+            let mut asks = 0;
+            while asks < most && world.follow.next_timeout().is_some() {
+                world.now += Duration::from_secs(10);
+                asks += usize::from(world.follow.poll_ask(world.now).is_some());
+            }
+            asks
+        };
+        assert_eq!(asks(&mut world, 100), 3);
+        world.follow.told(world.now, 9);
+        assert_eq!(asks(&mut world, 100), 100);
+    }
+
+    #[test]
+    fn a_list_whose_cursors_do_not_rise_ends() {
+        let mut world = World::new();
+        for (cursor, next) in [(None, Some(5)), (Some(5), Some(5))] {
+            let span = Span::Page {
+                as_of: 7,
+                cursor,
+                next,
+            };
+            let entries = Vec::new();
+            world.follow.apply(world.now, Presence { span, entries });
+        }
+        assert_eq!(world.follow.seen(), 7);
+    }
+}

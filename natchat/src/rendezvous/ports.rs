@@ -1,0 +1,405 @@
+//! Ports that stand for members, and what older clients have been told of them.
+//!
+//! An older client sends to the address that it was told for a member, and knows no other way. So each member that it may
+//! talk to gets a port of this server: whatever NAT there is, it can send there, and the server sends to it from the
+//! address that it registered with. Ports are opened when the first older client comes and closed when the last one goes. A
+//! port is never given to another member: it is closed, and the next one is the system's choice; a line for somebody who
+//! left must not reach somebody else.
+//!
+//! At most as many older clients as there may be ports, each with one; other members have at most [`OTHERS`] of them, so
+//! that older clients, who can do without nothing else, always find some. Members without a port are not told to older
+//! clients. If a port cannot be opened, an older member is told by its own address, as the older server did.
+//!
+//! Nobody can say in the older format that it receives where it seems to be. Until a keep-alive came from the same
+//! address as the registration, an older client is told no more than [`CREDIT`] bytes for each that came from there; from then
+//! on what it is owed is paced.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::name::MemberId;
+use crate::rendezvous::limits::{Bucket, Rate};
+use crate::rendezvous::member::NOBODY;
+use crate::rendezvous::outbox::{Outbox, Port};
+use crate::wire::older::{OlderNotice, encode_notice};
+
+/// Bytes to an unproven address for each from it.
+const CREDIT: usize = 3;
+/// The most that is owed to one, in bytes.
+const CREDIT_MOST: usize = 4_096;
+
+/// Notices a second for one older client once proven: few enough that its small receive buffer never runs over.
+const PACE: u64 = 200;
+/// And at once.
+const PACE_BURST: u64 = 16;
+/// How often those who are owed something are looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Notices of departures that wait for one client.
+const DEPARTURES: usize = 1_024;
+
+/// Which part of all ports members with current clients may have: three of four.
+const OTHERS: (u16, u16) = (3, 4);
+
+/// The ports and the older clients.
+#[derive(Debug)]
+pub(crate) struct OlderPorts {
+    most: u16,
+    slots: Vec<Slot>,
+    of_member: BTreeMap<u64, u16>,
+    /// By member's number.
+    clients: BTreeMap<u64, Client>,
+    look_at: Option<Duration>,
+    rate: Rate,
+    scratch: Vec<u8>,
+}
+
+/// A place for a port.
+#[derive(Debug)]
+struct Slot {
+    /// Whom it stands for; [`NOBODY`]: free.
+    member: u64,
+    id: MemberId,
+    port: Bound,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bound {
+    Opening,
+    Open(u16),
+    Failed,
+}
+
+/// An older client.
+#[derive(Debug)]
+struct Client {
+    main: u8,
+    addr: SocketAddr,
+    /// What it is told about itself.
+    own: SocketAddr,
+    is_proven: bool,
+    credit: usize,
+    bucket: Bucket,
+    /// Which slots it has been told of: a bit for each.
+    told: Vec<u64>,
+    departures: VecDeque<(OlderNotice, MemberId, SocketAddr)>,
+}
+
+/// Somebody who gets a port.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) member: u64,
+    pub(crate) id: MemberId,
+}
+
+/// How an older client is reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reached {
+    /// From which of the server's addresses.
+    pub(crate) main: u8,
+    /// Where.
+    pub(crate) addr: SocketAddr,
+}
+
+impl OlderPorts {
+    pub(crate) fn new(most: u16) -> Self {
+        Self {
+            most,
+            slots: Vec::new(),
+            of_member: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            look_at: None,
+            rate: Rate::new(PACE, Duration::from_secs(1), PACE_BURST),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Whether there is any older client.
+    pub(crate) fn is_used(&self) -> bool {
+        !self.clients.is_empty()
+    }
+
+    /// Whether there is no port for another older client.
+    pub(crate) fn is_full(&self) -> bool {
+        self.of_member.len() >= usize::from(self.most)
+    }
+
+    /// Whether another member with a current client may have a port.
+    pub(crate) fn has_room_for_others(&self) -> bool {
+        let others = self.of_member.len() - self.clients.len();
+        let most = usize::from(self.most) * usize::from(OTHERS.0) / usize::from(OTHERS.1);
+        others < most && !self.is_full()
+    }
+
+    /// A member is to have a port.
+    pub(crate) fn assign(&mut self, named: Named, outbox: &mut Outbox) {
+        if self.is_full() || self.of_member.contains_key(&named.member) {
+            return;
+        }
+        let slot = Slot {
+            member: named.member,
+            id: named.id,
+            port: Bound::Opening,
+        };
+        let free = self.slots.iter().position(|slot| slot.member == NOBODY);
+        let index = free.unwrap_or(self.slots.len());
+        match free {
+            Some(free) => self.slots[free] = slot,
+            None => self.slots.push(slot),
+        }
+        let index = u16::try_from(index).expect("no more than may be");
+        self.of_member.insert(named.member, index);
+        self.look_at = Some(Duration::ZERO);
+        outbox.open_older(index);
+    }
+
+    /// A member has another number.
+    pub(crate) fn renumber(&mut self, before: u64, now: u64) {
+        if let Some(slot) = self.of_member.remove(&before) {
+            self.of_member.insert(now, slot);
+            self.slots[usize::from(slot)].member = now;
+        }
+    }
+
+    /// An older client is there, or there anew, and is told everything from the beginning.
+    pub(crate) fn join(&mut self, member: u64, reached: Reached, own: SocketAddr, len: usize) {
+        let client = Client {
+            main: reached.main,
+            addr: reached.addr,
+            own,
+            is_proven: false,
+            credit: CREDIT * len,
+            bucket: Bucket::default(),
+            told: Vec::new(),
+            departures: VecDeque::new(),
+        };
+        self.clients.insert(member, client);
+        self.look_at = Some(Duration::ZERO);
+    }
+
+    /// Whether this is an older client that came since the start of the server.
+    pub(crate) fn knows(&self, member: u64) -> bool {
+        self.clients.contains_key(&member)
+    }
+
+    /// An older client says that it is still there.
+    pub(crate) fn hear(&mut self, member: u64, reached: Reached, len: usize) {
+        let Some(client) = self.clients.get_mut(&member) else {
+            return;
+        };
+        if client.addr == reached.addr {
+            client.is_proven = true;
+            client.credit = CREDIT_MOST.min(client.credit + CREDIT * len);
+        } else {
+            client.is_proven = false;
+            client.credit = CREDIT * len;
+        }
+        (client.main, client.addr) = (reached.main, reached.addr);
+        self.look_at = Some(Duration::ZERO);
+    }
+
+    /// A port is bound, or could not be.
+    pub(crate) fn bound(&mut self, slot: u16, port: Option<u16>) {
+        if let Some(slot) = self.slots.get_mut(usize::from(slot)) {
+            slot.port = port.map_or(Bound::Failed, Bound::Open);
+            self.look_at = Some(Duration::ZERO);
+        }
+    }
+
+    /// Whom a port stands for.
+    pub(crate) fn member_at(&self, slot: u16) -> Option<u64> {
+        let member = self.slots.get(usize::from(slot))?.member;
+        (member != NOBODY).then_some(member)
+    }
+
+    /// Somebody went: those who were told of it are told so, itself too if it is an older client that said good-bye.
+    pub(crate) fn depart(
+        &mut self,
+        named: &Named,
+        notice: OlderNotice,
+        hosts: &BTreeMap<u8, SocketAddr>,
+        outbox: &mut Outbox,
+    ) {
+        let gone = self.clients.remove(&named.member);
+        self.look_at = Some(Duration::ZERO);
+        if let (Some(gone), OlderNotice::Unregister) = (&gone, notice) {
+            self.scratch.clear();
+            encode_notice(notice, &named.id, gone.own, &mut self.scratch);
+            if gone.is_proven || self.scratch.len() <= gone.credit {
+                outbox.datagram(Port::Main(gone.main), gone.addr, &self.scratch);
+            }
+        }
+        let Some(index) = self.of_member.remove(&named.member) else {
+            return;
+        };
+        let slot = &mut self.slots[usize::from(index)];
+        slot.member = NOBODY;
+        let port = slot.port;
+        for client in self.clients.values_mut() {
+            if !client.untell(index) || client.departures.len() == DEPARTURES {
+                continue;
+            }
+            let global = gone.as_ref().map(|gone| gone.addr);
+            if let Some(addr) = told_addr(port, client.main, hosts, global) {
+                client
+                    .departures
+                    .push_back((notice, named.id.clone(), addr));
+            }
+        }
+        outbox.close_older(index);
+        if gone.is_some() && self.clients.is_empty() {
+            self.close_all(outbox);
+        }
+    }
+
+    fn close_all(&mut self, outbox: &mut Outbox) {
+        for index in std::mem::take(&mut self.of_member).into_values() {
+            self.slots[usize::from(index)].member = NOBODY;
+            outbox.close_older(index);
+        }
+    }
+
+    /// Tells those who are owed something as much as they may be told now.
+    pub(crate) fn serve(
+        &mut self,
+        hosts: &BTreeMap<u8, SocketAddr>,
+        now: Duration,
+        outbox: &mut Outbox,
+    ) {
+        self.look_at = None;
+        let addrs: BTreeMap<u64, SocketAddr> = self
+            .clients
+            .iter()
+            .map(|(&member, client)| (member, client.addr))
+            .collect();
+        for (&member, client) in &mut self.clients {
+            let owes = |client: &Client| client.owed(member, &self.slots, hosts, &addrs);
+            while let Some(owed) = owes(client) {
+                self.scratch.clear();
+                encode_notice(owed.notice, &owed.id, owed.addr, &mut self.scratch);
+                if !client.may_be_told(self.scratch.len(), self.rate, now) {
+                    break;
+                }
+                client.told(&owed);
+                outbox.datagram(Port::Main(client.main), client.addr, &self.scratch);
+            }
+            if client.is_proven && owes(client).is_some() {
+                self.look_at = Some(now + LOOK);
+            }
+        }
+    }
+
+    /// When [`Self::serve`] is to be called next.
+    pub(crate) fn next(&self) -> Option<Duration> {
+        self.look_at
+    }
+}
+
+/// Something that an older client is to be told.
+#[derive(Debug)]
+struct Owed {
+    notice: OlderNotice,
+    id: MemberId,
+    addr: SocketAddr,
+    /// Of which slot; `None` with a departure.
+    slot: Option<u16>,
+}
+
+impl Client {
+    /// What it is to be told next: first who went, so that a new one of the same ID is not taken for gone.
+    fn owed(
+        &self,
+        me: u64,
+        slots: &[Slot],
+        hosts: &BTreeMap<u8, SocketAddr>,
+        addrs: &BTreeMap<u64, SocketAddr>,
+    ) -> Option<Owed> {
+        if let Some((notice, id, addr)) = self.departures.front() {
+            return Some(Owed {
+                notice: *notice,
+                id: id.clone(),
+                addr: *addr,
+                slot: None,
+            });
+        }
+        slots.iter().zip(0u16..).find_map(|(slot, index)| {
+            if slot.member == NOBODY || self.knows(index) {
+                return None;
+            }
+            let addr = if slot.member == me {
+                Some(self.own)
+            } else {
+                told_addr(
+                    slot.port,
+                    self.main,
+                    hosts,
+                    addrs.get(&slot.member).copied(),
+                )
+            };
+            Some(Owed {
+                notice: OlderNotice::Register,
+                id: slot.id.clone(),
+                addr: addr?,
+                slot: Some(index),
+            })
+        })
+    }
+
+    fn told(&mut self, owed: &Owed) {
+        match owed.slot {
+            None => _ = self.departures.pop_front(),
+            Some(slot) => {
+                let (word, bit) = place_of(slot);
+                let len = self.told.len().max(word + 1);
+                self.told.resize(len, 0);
+                self.told[word] |= bit;
+            }
+        }
+    }
+
+    fn knows(&self, slot: u16) -> bool {
+        let (word, bit) = place_of(slot);
+        self.told.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// Whether it knew.
+    fn untell(&mut self, slot: u16) -> bool {
+        let (word, bit) = place_of(slot);
+        let knew = self.knows(slot);
+        if let Some(bits) = self.told.get_mut(word) {
+            *bits &= !bit;
+        }
+        knew
+    }
+
+    fn may_be_told(&mut self, len: usize, rate: Rate, now: Duration) -> bool {
+        if self.is_proven {
+            return self.bucket.take(rate, now);
+        }
+        let rest = self.credit.checked_sub(len);
+        self.credit = rest.unwrap_or(self.credit);
+        rest.is_some()
+    }
+}
+
+fn place_of(slot: u16) -> (usize, u64) {
+    (usize::from(slot) / 64, 1 << (slot % 64))
+}
+
+/// What a client that talks to the server's address `main` is told for a port; `None`: nothing yet, or nothing at all.
+fn told_addr(
+    port: Bound,
+    main: u8,
+    hosts: &BTreeMap<u8, SocketAddr>,
+    global: Option<SocketAddr>,
+) -> Option<SocketAddr> {
+    let host = hosts.get(&main).map(|host| host.ip().to_canonical());
+    match (port, host) {
+        (Bound::Opening, _) => None,
+        (Bound::Open(port), Some(host)) if !host.is_unspecified() => {
+            Some(SocketAddr::new(host, port))
+        }
+        (Bound::Open(_) | Bound::Failed, _) => global,
+    }
+}
