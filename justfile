@@ -23,6 +23,20 @@ copy *arguments: (_build "filecopy")
 serve *arguments: (_build "webserver")
     @case "${1:--}" in -*) set -- "{{ root }}/www" "$@" ;; esac; exec "{{ binaries }}/webserver" "$@"
 
+# Runs the rendezvous of natchat at port 10080, UDP and TCP: just nat-server [FLAGS]
+[group('use')]
+[no-cd]
+[no-exit-message]
+nat-server *arguments: (_build "natchat")
+    @exec "{{ binaries }}/natchat" server "$@"
+
+# Joins the rendezvous at HOST as ID, to chat: just nat-client ID HOST[:PORT] [FLAGS]
+[group('use')]
+[no-cd]
+[no-exit-message]
+nat-client id host *arguments: (_build "natchat")
+    @id="$1" host="$2"; shift 2; exec "{{ binaries }}/natchat" client --id="$id" --server="$host" "$@"
+
 # Tests everything; installs what the tests need when it may, and says what was left out.
 [group('develop')]
 test: _tools

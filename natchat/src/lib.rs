@@ -10,6 +10,9 @@
 //! Everything between bytes, clock and console is pure: [`rendezvous`] and [`client`] own no socket, file, thread or
 //! clock, and are told the time and their randomness. [`driver`] has one loop for each role that feeds them.
 
+#![deny(unsafe_code)] // but for `driver::sys`
+
+mod bucket;
 pub mod client;
 pub mod config;
 pub mod crypto;

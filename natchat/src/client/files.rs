@@ -8,7 +8,7 @@
 //! Rules for who answers: requests of one job are answered in the order in which they came, each (but [`FileRequest::Close`])
 //! by exactly one reply, [`FileReply::Failed`] if it could not be done; a failed job is closed by the machine. For each job
 //! one running BLAKE3 hash is kept over the bytes from the start of the file up to a position: a `Read` or `Write` at that
-//! position carries it on, `Hash` to a length beyond it reads what lies between, and to a length before it begins anew.
+//! position carries it on, `Hash` to a length beyond it reads what lies between, and to a length before it begins anew, as does `Create`.
 //! So a whole file is hashed while it passes, and only what was there before is read for it. Nothing here touches a disk.
 
 use std::path::PathBuf;

@@ -8,9 +8,15 @@
 //! ```
 
 mod command;
+mod company;
 pub mod event;
 pub mod files;
 mod home;
 pub mod io;
+mod lookup;
+pub mod machine;
+mod peer;
 mod roster;
 pub mod text;
+pub(crate) mod transfer;
+mod trust;

@@ -5,8 +5,8 @@
 //!                      └─► predicted ports, birthday probing ┘
 //! ```
 //!
-//! Checks are the only proof: no address is trusted because it looks near. Each side chooses for itself what it sends by;
-//! the relay is not a path here but what remains when there is none.
+//! Checks are the only proof: no address is trusted because it looks near. Each side chooses for itself what it sends
+//! by; the relay is not a path here but what remains when there is none.
 
 mod asked;
 mod birthday;
@@ -18,3 +18,5 @@ mod ports;
 mod proof;
 mod route;
 mod schedule;
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ pub(crate) const VISITORS: usize = 8;
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// How old an answer of the best path is when another path turning up makes it doubtful.
-const RECENT: Duration = Duration::from_secs(1);
+const RECENT: Duration = Duration::from_millis(250);
 
 /// The best way there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,14 +190,14 @@ impl Pairs {
         }
     }
 
-    /// Looks after the best path, gives up what is overdue, and chooses anew.
+    /// Gives up what is overdue, chooses anew, and looks after what is chosen.
     pub(crate) fn review(&mut self, now: Instant) {
+        self.give_up(now);
+        self.best = self.choose(now);
         let keep_alive = self.best_proof_mut().and_then(|proof| proof.keep_alive());
         if keep_alive.is_some_and(|at| at <= now) {
             self.doubt_best(now, Doubt::Silence);
         }
-        self.give_up(now);
-        self.best = self.choose(now);
         self.settle(now);
     }
 
@@ -222,6 +222,11 @@ impl Pairs {
 
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
     }
 
     fn pair_mut(&mut self, route: Route) -> Option<&mut Pair> {
@@ -312,5 +317,167 @@ impl Pairs {
                 pair.checks.end_by(now + SETTLING);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::clock::Clock;
+
+    use super::*;
+
+    const LAN: &str = "192.168.0.2:1";
+    const V6: &str = "[2001:db8::2]:1";
+    const V4: &str = "198.51.100.2:1";
+    const OTHER_V4: &str = "198.51.100.3:1";
+
+    fn route(addr: &str) -> Route {
+        Route::main(addr.parse().unwrap())
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// What is the best after these have answered, in this order, with these round trips.
+    fn best_of(answers: &[(&str, u64)]) -> Option<Route> {
+        let now = Clock::start().now();
+        let mut pairs = Pairs::default();
+        for (addr, round_trip) in answers {
+            pairs.prove(now, route(addr), ms(*round_trip));
+            pairs.review(now);
+        }
+        pairs.best().map(|best| best.route)
+    }
+
+    #[test]
+    fn the_nearest_is_best_and_among_those_one_a_fifth_faster() {
+        type Answers = &'static [(&'static str, u64)];
+        let cases: [(&str, Answers, &str); 8] = [
+            ("the only one", &[(V4, 500)], V4),
+            ("IPv6 before IPv4", &[(V4, 10), (V6, 90)], V6),
+            ("the LAN before all", &[(V6, 10), (V4, 10), (LAN, 90)], LAN),
+            (
+                "whichever came first",
+                &[(LAN, 90), (V6, 10), (V4, 10)],
+                LAN,
+            ),
+            ("as fast", &[(V4, 100), (OTHER_V4, 100)], V4),
+            ("a little faster", &[(V4, 100), (OTHER_V4, 81)], V4),
+            ("much faster", &[(V4, 100), (OTHER_V4, 79)], OTHER_V4),
+            ("no time at all", &[(V4, 0), (OTHER_V4, 0)], V4),
+        ];
+        for (name, answers, best) in cases {
+            assert_eq!(best_of(answers), Some(route(best)), "{name}");
+        }
+    }
+
+    #[test]
+    fn two_alike_do_not_take_turns() {
+        let start = Clock::start().now();
+        let mut pairs = Pairs::default();
+        let mut changes = 0;
+        for turn in 0..1_000 {
+            let now = start + ms(turn * 20);
+            let before = pairs.best().map(|best| best.route);
+            let jitter = turn * 7 % 11;
+            let addr = if turn % 2 == 0 { V4 } else { OTHER_V4 };
+            pairs.prove(now, route(addr), ms(50 + jitter));
+            pairs.review(now);
+            changes += u32::from(before != pairs.best().map(|best| best.route));
+        }
+        assert_eq!(changes, 1, "the first one");
+    }
+
+    #[test]
+    fn one_in_doubt_yields_to_any_that_works() {
+        let start = Clock::start().now();
+        let mut pairs = Pairs::default();
+        pairs.prove(start, route(LAN), ms(10));
+        pairs.prove(start, route(V4), ms(50));
+        pairs.review(start);
+        assert!(pairs.doubt_best(start, Doubt::Suspicion));
+        pairs.review(start + ms(69));
+        assert_eq!(
+            pairs.best().map(|best| best.route),
+            Some(route(LAN)),
+            "it may be on its way"
+        );
+        pairs.review(start + ms(70));
+        assert_eq!(pairs.best().map(|best| best.route), Some(route(V4)));
+        pairs.prove(start + ms(90), route(LAN), ms(90));
+        pairs.review(start + ms(90));
+        assert_eq!(
+            pairs.best().map(|best| best.route),
+            Some(route(LAN)),
+            "late, but there"
+        );
+    }
+
+    #[test]
+    fn one_in_doubt_is_kept_for_want_of_another_until_it_is_given_up() {
+        let start = Clock::start().now();
+        let mut pairs = Pairs::default();
+        pairs.prove(start, route(LAN), ms(10));
+        pairs.review(start);
+        pairs.doubt_best(start, Doubt::Suspicion);
+        pairs.review(start + ms(999));
+        assert!(pairs.best().is_some());
+        pairs.review(start + ms(1_000));
+        assert_eq!(pairs.best(), None);
+    }
+
+    #[test]
+    fn what_is_old_is_not_fallen_back_to() {
+        let start = Clock::start().now();
+        let mut pairs = Pairs::default();
+        pairs.prove(start, route(LAN), ms(10));
+        pairs.prove(start, route(V4), ms(50));
+        pairs.review(start);
+        let late = start + ms(40_000);
+        pairs.prove(late, route(LAN), ms(10));
+        pairs.doubt_best(late, Doubt::Suspicion);
+        pairs.review(late + ms(900));
+        assert_eq!(pairs.best().map(|best| best.route), Some(route(LAN)));
+    }
+
+    #[test]
+    fn visitors_are_few_and_the_best_one_stays() {
+        let now = Clock::start().now();
+        let mut pairs = Pairs::default();
+        pairs.prove(now, route(V4), ms(10));
+        pairs.review(now);
+        pairs.prove(now, route(OTHER_V4), ms(10));
+        for port in 1_000..2_000 {
+            pairs.visit(now, route(&format!("203.0.113.9:{port}")));
+            assert!(pairs.len() <= VISITORS);
+        }
+        assert!(
+            pairs.has_proof(route(V4)) && pairs.has_proof(route(OTHER_V4)),
+            "nor those that work"
+        );
+        for port in 1_000..2_000 {
+            pairs.prove(now, route(&format!("203.0.113.9:{port}")), ms(10));
+            assert!(pairs.len() <= VISITORS);
+        }
+        assert_eq!(pairs.best().map(|best| best.route), Some(route(V4)));
+    }
+
+    #[test]
+    fn a_new_plan_keeps_what_works_and_drops_what_does_not() {
+        let now = Clock::start().now();
+        let target = |addr: &str| Target {
+            addr: addr.parse().unwrap(),
+            class: Class::V4,
+            first: Shot::Opener,
+        };
+        let mut pairs = Pairs::default();
+        pairs.plan(now, &[target(V4), target(OTHER_V4)]);
+        pairs.prove(now, route(V4), ms(10));
+        pairs.review(now);
+        pairs.plan(now, &[target("203.0.113.9:1")]);
+        assert!(pairs.has_proof(route(V4)));
+        assert!(!pairs.knows(route(OTHER_V4)));
+        assert!(pairs.knows(route("203.0.113.9:1")));
     }
 }

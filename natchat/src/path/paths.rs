@@ -1,11 +1,11 @@
 //! The paths to one peer: composes what is planned, asked, proven and probed, and tells what to send.
 //!
-//! The loop: call one of the methods that take `now`; drain [`Paths::poll_transmit`] and [`Paths::poll_event`]; wait until
-//! [`Paths::next_timeout`] or for new input. Whoever is not in use (nothing said for [`LET_GO`]) has no timer and no path,
-//! and only answers.
+//! The loop: call one of the methods that take `now`; drain [`Paths::poll_transmit`] and [`Paths::poll_event`]; wait
+//! until [`Paths::next_timeout`] or for new input. Two minutes after the last word there is no path and no timer, and
+//! checks are only answered.
 //!
-//! Trust: a check counts when its tag is right; a response only if it was asked for, once, and from where it was asked; a
-//! request, which may be a replay, is answered and brings about checks of its source, but moves nothing by itself.
+//! Trust: a check counts when its tag is right; a response only if it was asked for, once, and from where it was asked;
+//! a request, which may be a replay, is answered and brings about checks of its source, but moves nothing by itself.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -30,14 +30,14 @@ use crate::wire::reach::{Mapping, Reach};
 /// NAT, but one that ends before our own NAT's far side has opened nothing.
 pub const OPENER_TTL: u8 = 2;
 
-/// How long after the last use a path is kept open.
+/// How long after the last use, or the last Call, a path is kept open.
 const LET_GO: Duration = Duration::from_secs(120);
 
 /// Between two searches that were brought about by suspicion.
 const SEARCH_GAP: Duration = Duration::from_secs(1);
 
 /// After how long without a path, while in use, it is searched again; twice as long each time, up to the second one.
-const SEARCH_AGAIN: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(600)];
+const SEARCH_AGAIN: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(240)];
 
 /// The most datagrams that wait to be polled; all that one call brings about is far fewer.
 const WAITING: usize = 1_024;
@@ -54,8 +54,8 @@ const PLANS: Bucket = Bucket::new(10, Duration::from_millis(500));
 pub struct Transmit {
     /// By what way.
     pub route: Route,
-    /// How many routers it may pass; `None`: as usual. A low number opens our own NAT and does not reach theirs, where an
-    /// early packet could occupy the very port that is to be opened.
+    /// How many routers it may pass; `None`: as usual. A low number opens our own NAT and does not reach theirs, where
+    /// an early packet could occupy the very port that is to be opened.
     pub ttl: Option<u8>,
     /// The datagram.
     pub bytes: Vec<u8>,
@@ -98,8 +98,10 @@ pub struct Paths {
     theirs: Reach,
     strangers: Bucket,
     plans: Bucket,
-    /// Until when there is any use in all this.
+    /// Until when something is said, or was lately.
     used_until: Option<Instant>,
+    /// Until when anything is done at all: also for a peer that asks us to.
+    awake_until: Option<Instant>,
     search: Search,
     /// The way that the caller was told.
     told: Option<Route>,
@@ -176,6 +178,7 @@ impl Paths {
             strangers: STRANGERS,
             plans: PLANS,
             used_until: None,
+            awake_until: None,
             search: Search::new(),
             told: None,
             out: VecDeque::new(),
@@ -185,9 +188,9 @@ impl Paths {
     }
 
     /// Starts checking, or starts again with what is now known; goes on with what works. Families that none of our own
-    /// candidates has are left out. Counts as use.
+    /// candidates has are left out. No use by itself: two who keep calling each other must come to rest.
     pub fn start(&mut self, now: Instant, mine: &Reach, theirs: &Reach) {
-        self.used(now);
+        self.stay_awake(now);
         if !self.plans.take(now) {
             return;
         }
@@ -201,7 +204,7 @@ impl Paths {
 
     /// The peer asks for birthday probing (Call Birthday came). Nothing happens if there is a path.
     pub fn birthday_asked(&mut self, now: Instant, mine: Mapping, theirs: &Reach) {
-        self.used(now);
+        self.stay_awake(now);
         if self.pairs.best().is_none() {
             let mut steps = Vec::new();
             self.birthday
@@ -238,8 +241,8 @@ impl Paths {
         true
     }
 
-    /// An authentic packet came by this way: if it is new, it is challenged by a check; if it is in use, it is alive. Counts
-    /// as use.
+    /// An authentic packet came by this way: if it is new, it is challenged by a check; if it is in use, it is alive.
+    /// Counts as use.
     pub fn heard(&mut self, now: Instant, route: Route) {
         let route = route.canonical();
         self.used(now);
@@ -269,7 +272,12 @@ impl Paths {
 
     /// Something is said or was lately: keep the best path open; else let it go after some minutes.
     pub fn used(&mut self, now: Instant) {
+        let was_in_use = self.is_in_use(now);
         self.used_until = Some(now + LET_GO);
+        self.stay_awake(now);
+        if !was_in_use {
+            self.run(now);
+        }
     }
 
     /// The best way now.
@@ -303,12 +311,30 @@ impl Paths {
     /// When [`Self::handle_timeout`] has something to do.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.next.into_iter().chain(self.used_until).min()
+        self.next.into_iter().chain(self.awake_until).min()
     }
 
     /// Sends what is due, gives up what is overdue.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.run(now);
+    }
+
+    /// How much is kept, for tests of bounds.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.pairs.len()
+            + self.asked.len()
+            + self.out.len()
+            + self.wishes.close.len()
+            + self.wishes.calls.len()
+    }
+
+    fn stay_awake(&mut self, now: Instant) {
+        self.awake_until = Some(now + LET_GO);
+    }
+
+    fn is_awake(&self, now: Instant) -> bool {
+        self.awake_until.is_some_and(|until| now < until)
     }
 
     fn is_in_use(&self, now: Instant) -> bool {
@@ -321,7 +347,7 @@ impl Paths {
             return;
         }
         self.transmit(route, None, CheckKind::Response(route.addr), txid);
-        if !self.is_in_use(now) {
+        if !self.is_awake(now) {
             return;
         }
         // Only where the peer says it is are checks repeated; elsewhere one must do.
@@ -348,7 +374,7 @@ impl Paths {
 
     /// What every input and every timer ends with.
     fn run(&mut self, now: Instant) {
-        if !self.is_in_use(now) {
+        if !self.is_awake(now) {
             self.drop_all();
             return;
         }
@@ -360,7 +386,8 @@ impl Paths {
                 self.birthday.succeed(now);
                 self.search.found();
             }
-            None if had_best || self.search.is_due(now) => self.search(now),
+            None if had_best => self.search(now),
+            None if self.search.is_due(now) && self.is_in_use(now) => self.search(now),
             None => {}
         }
         self.send_due(now);
@@ -368,21 +395,21 @@ impl Paths {
         self.birthday.poll(now, &mut steps);
         self.obey(now, steps);
         let unused = self.birthday.prune(|socket| self.pairs.uses(socket));
-        self.wishes.close.extend(unused);
-        let times = [
-            self.pairs.next(now),
-            self.birthday.next(),
-            self.search.again,
-        ];
+        self.close(unused);
+        let again = self.search.again.filter(|_| self.is_in_use(now));
+        let times = [self.pairs.next(now), self.birthday.next(), again];
         self.next = times.into_iter().flatten().min();
     }
 
     /// Checks all that does not work, and has the peer do so.
     fn search(&mut self, now: Instant) {
         let is_too_soon = self.search.last.is_some_and(|last| now < last + SEARCH_GAP);
-        if !is_too_soon {
-            self.search_began(now);
-            self.pairs.restart(now);
+        if is_too_soon {
+            return;
+        }
+        self.search_began(now);
+        self.pairs.restart(now);
+        if self.is_in_use(now) {
             self.wishes.call(CallKind::Ask);
         }
     }
@@ -400,10 +427,19 @@ impl Paths {
         self.birthday.stop();
         self.wishes.open = None;
         self.wishes.calls.clear();
-        self.wishes.close.extend(self.birthday.prune(|_| false));
+        let all = self.birthday.prune(|_| false);
+        self.close(all);
         self.search = Search::new();
-        self.used_until = None;
+        self.awake_until = None;
         self.next = None;
+    }
+
+    fn close(&mut self, sockets: Vec<Socket>) {
+        if !sockets.is_empty() {
+            self.out
+                .retain(|transmit| !sockets.contains(&transmit.route.socket));
+            self.wishes.close.extend(sockets);
+        }
     }
 
     fn send_due(&mut self, now: Instant) {

@@ -115,18 +115,23 @@ impl Channels {
         }
     }
 
-    /// Takes bytes; `most`: what may be unsent before the writer should wait.
-    pub(crate) fn write(&mut self, channel: Channel, bytes: &[u8], most: u64) -> u64 {
+    pub(crate) fn write(&mut self, channel: Channel, bytes: &[u8]) -> u64 {
+        let out = self.outgoing.get_mut(&channel);
+        out.map_or(0, |out| out.stream.write(bytes))
+    }
+
+    /// Bytes that may be written before `most` are held. Whoever finds less than [`ROOM_STEP`] is told when there is more.
+    pub(crate) fn room(&mut self, channel: Channel, most: u64) -> u64 {
         self.outgoing.get_mut(&channel).map_or(0, |out| {
-            let end = out.stream.write(bytes);
-            out.had_room = out.stream.kept() + ROOM_STEP <= most;
-            end
+            let room = most.saturating_sub(out.stream.kept());
+            out.had_room = room >= ROOM_STEP;
+            room
         })
     }
 
-    /// Bytes held for sending; `None`: not open.
-    pub(crate) fn kept(&self, channel: Channel) -> Option<u64> {
-        self.outgoing.get(&channel).map(|out| out.stream.kept())
+    /// Channels that files may be written to.
+    pub(crate) fn files(&self) -> u64 {
+        self.outgoing.len().saturating_sub(1) as u64
     }
 
     pub(crate) fn unsent(&self, channel: Channel) -> u64 {

@@ -124,19 +124,20 @@ impl Connection {
     /// Takes bytes to be sent; returns the offset after them. Takes all: who writes looks at [`Self::room`], or in channel 0 at
     /// [`Self::unsent`]. What is written to a channel that is not open is lost.
     pub fn write(&mut self, channel: Channel, bytes: &[u8]) -> u64 {
-        self.channels.write(channel, bytes, self.most_unsent())
+        self.channels.write(channel, bytes)
     }
 
-    /// Bytes that may be written now without more being held than is useful. When it was less than 256 KiB after a write and is
-    /// so much again, [`Event::Writable`] comes.
-    #[must_use]
-    pub fn room(&self, channel: Channel) -> usize {
-        let kept = self.channels.kept(channel).unwrap_or(u64::MAX);
-        usize::try_from(self.most_unsent().saturating_sub(kept)).unwrap_or(usize::MAX)
+    /// Bytes that may be written now without more being held than is useful. When it is found to be less than 256 KiB,
+    /// [`Event::Writable`] comes as soon as it is so much again.
+    pub fn room(&mut self, channel: Channel) -> usize {
+        let room = self.channels.room(channel, self.most_unsent());
+        usize::try_from(room).unwrap_or(usize::MAX)
     }
 
+    /// What each channel may hold.
     fn most_unsent(&self) -> u64 {
-        (self.congestion.window() * 2).clamp(ROOM_LEAST, ROOM_MOST)
+        let share = ROOM_MOST / self.channels.files().max(1);
+        (self.congestion.window() * 2).clamp(ROOM_LEAST, share.max(ROOM_LEAST))
     }
 
     /// Bytes written and not yet known to have arrived.

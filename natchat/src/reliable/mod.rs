@@ -24,6 +24,6 @@ mod ranges;
 mod round_trip;
 mod sent;
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,539 @@
+//! A client's loop: sockets, console, disk and clock on one side, [`Client`] on the other.
+//!
+//! ```text
+//!   loop { ask for a line, if the machine takes one · send what was gathered
+//!          wait for sockets, messages of other threads, the machine's deadline
+//!          tell the machine what came, one after the other, doing what it says after each }
+//! ```
+//!
+//! Nothing that a network does ends it: what cannot be sent is lost, and the machine notices what is not answered. The
+//! disk, the names of the net and the screen have threads of their own, for they answer when they like.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use common::clock::Clock;
+use common::console::{Console, ConsoleConfig, ConsoleEvent};
+use common::exit::{self, ExitStatus};
+use common::log::Logger;
+use common::shutdown::Shutdown;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::batch::Receiving;
+use super::disk::job_of;
+use super::entropy;
+use super::interfaces::{self, Watch};
+use super::link::{Change, Link, Settled};
+use super::mailbox::{Inbox, Mailbox, mailbox};
+use super::resolve::Host;
+use super::screen::{Screen, Stamps};
+use super::sockets::Sockets;
+use super::store::{Store, Who};
+use super::worker::{Told, Worker};
+use crate::client::files::{FileReply, FileRequest};
+use crate::client::io::{Farewell, Input, Known, Output, Pin, TcpEvent};
+use crate::client::machine::Client;
+use crate::config::ClientConfig;
+use crate::crypto::identity::Identity;
+use crate::error::Error;
+use crate::path::paths::Socket;
+
+/// The longest text of one line, in MiB.
+const TEXT_MIB: usize = 16;
+
+/// The longest line taken: a text and the command before it.
+const LINE_LEN: usize = (TEXT_MIB << 20) + 4096;
+
+/// What a person is asked with.
+const PROMPT: &str = "> ";
+
+/// How a client stands in its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings {
+    /// Whether lines begin with the time.
+    pub stamps: Stamps,
+    /// The clocks.
+    pub clock: Clock,
+    /// For diagnostics.
+    pub logger: Logger,
+}
+
+/// What other threads tell.
+#[derive(Debug)]
+enum Message {
+    Console(ConsoleEvent),
+    Signal,
+    Resolved(Result<Vec<SocketAddr>, String>),
+    Worker(Told),
+}
+
+/// What the machine is told as soon as it waits: answers that need nobody else.
+#[derive(Debug)]
+enum Answer {
+    Addrs(Vec<SocketAddr>),
+    Opened(Vec<Socket>),
+    File(FileReply),
+    LinkClosed,
+}
+
+/// What becomes of the typed lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Typing {
+    /// None was asked for.
+    Idle,
+    /// One was asked for and has not come.
+    Asked,
+    /// We are leaving: none will be asked for.
+    Over,
+}
+
+/// A client that is set up.
+#[derive(Debug)]
+pub struct Session {
+    machine: Client,
+    answers: VecDeque<Answer>,
+    farewell: Option<Farewell>,
+
+    sockets: Sockets,
+    receiving: Receiving,
+    link: Link,
+    watch: Option<Watch>,
+    addresses: Vec<IpAddr>,
+    host: Host,
+    is_resolving: bool,
+
+    mailbox: Mailbox<Message>,
+    // Before those that are waited for at the end: a signal that comes then finds nobody, and ends the program.
+    inbox: Inbox<Message>,
+    worker: Worker,
+    // Before the console: what is to be shown is shown while it is open.
+    screen: Screen,
+    console: Arc<Console>,
+    typing: Typing,
+
+    clock: Clock,
+    logger: Logger,
+}
+
+impl Session {
+    /// Opens what it needs.
+    ///
+    /// # Errors
+    /// If something of it cannot be had: the port, the data folder, a thread.
+    pub fn start(
+        config: &ClientConfig,
+        surroundings: Surroundings,
+        shutdown: &Shutdown,
+    ) -> Result<Self, Error> {
+        let Surroundings {
+            stamps,
+            clock,
+            logger,
+        } = surroundings;
+        let host = Host::new(&config.host, config.port);
+        let mut entropy = entropy::from_system()?;
+        let store = Store::open(&config.data)?;
+        let secret =
+            store.client_secret(&config.id, || Identity::generate(&mut entropy).secret())?;
+        let pins = store.pins(&host.address())?;
+        let known = Known {
+            server: pins.server,
+            peers: pins.members,
+        };
+        let sockets = Sockets::open(config.local_port, logger)?;
+        let identity = Identity::from_secret(secret);
+        let machine = Client::new(
+            config,
+            identity,
+            entropy,
+            known,
+            incarnation(clock),
+            clock.now(),
+        );
+
+        let (mailbox, inbox) = mailbox().map_err(failed("make a message queue"))?;
+        // One that comes when all is said, and only the disk or the screen is waited for.
+        let gone = || exit::now(ExitStatus::Interrupted);
+        mailbox
+            .forward(
+                "signals",
+                shutdown.events().clone(),
+                |_| Message::Signal,
+                gone,
+            )
+            .map_err(failed(THREAD))?;
+        let tell = mailbox.clone();
+        let tell = move |told| {
+            // A loop that has ended wants no answer.
+            tell.post(Message::Worker(told));
+        };
+        let worker = Worker::start(store, host.address(), config.downloads.clone(), tell)
+            .map_err(failed(THREAD))?;
+        // Last, for from here on the terminal is ours and has to be given back.
+        let console_config = ConsoleConfig {
+            completer: None,
+            max_line: LINE_LEN,
+        };
+        let (console, typed) = Console::open(console_config).map_err(failed("use the terminal"))?;
+        mailbox
+            .forward("typed lines", typed, Message::Console, || {})
+            .map_err(failed(THREAD))?;
+        let console = Arc::new(console);
+        Ok(Self {
+            machine,
+            answers: VecDeque::new(),
+            farewell: None,
+            sockets,
+            receiving: Receiving::new(),
+            link: Link::None,
+            watch: Watch::open().ok(),
+            addresses: Vec::new(),
+            host,
+            is_resolving: false,
+            mailbox,
+            inbox,
+            worker,
+            screen: Screen::open(Arc::clone(&console), stamps, clock).map_err(failed(THREAD))?,
+            console,
+            typing: Typing::Idle,
+            clock,
+            logger,
+        })
+    }
+
+    /// Chats until the end.
+    ///
+    /// # Errors
+    /// If the system no longer tells of events.
+    pub fn run(mut self) -> Result<Farewell, Error> {
+        let now = self.clock.now();
+        self.tell(now, Input::LocalPort(self.sockets.port()));
+        self.addresses = self.look_for_addresses();
+        self.tell(now, Input::Interfaces(self.addresses.clone()));
+        self.resolve();
+        let mut deadline = self.obey(now);
+        loop {
+            self.sockets.flush();
+            self.link.flush();
+            if let Some(farewell) = self.farewell {
+                return Ok(farewell);
+            }
+            self.ask();
+            let ready = self
+                .wait(deadline)
+                .map_err(failed("wait for the network"))?;
+            let now = self.clock.now();
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                self.machine.handle_timeout(now);
+                self.obey(now);
+            }
+            self.take(now, &ready);
+            deadline = self.obey(now);
+        }
+    }
+
+    /// Tells the machine one thing, and does what it says.
+    fn tell(&mut self, now: Instant, input: Input<'_>) {
+        self.machine.handle(now, input);
+        self.obey(now);
+    }
+
+    /// Does what the machine says, until it waits; tells until when.
+    fn obey(&mut self, now: Instant) -> Option<Instant> {
+        loop {
+            let until = self.drain();
+            let Some(answer) = self.answers.pop_front() else {
+                return until;
+            };
+            let input = match answer {
+                Answer::Addrs(addrs) => Input::ServerAddrs(addrs),
+                Answer::Opened(sockets) => Input::SocketsOpened(sockets),
+                Answer::File(reply) => Input::File(reply),
+                Answer::LinkClosed => Input::Tcp(TcpEvent::Closed),
+            };
+            self.machine.handle(now, input);
+        }
+    }
+
+    fn drain(&mut self) -> Option<Instant> {
+        loop {
+            match self.machine.poll_output() {
+                Output::Send { route, ttl, bytes } => self.sockets.send(route, ttl, &bytes),
+                Output::TcpOpen(addrs) => self.connect(&addrs),
+                Output::TcpSend(frame) => self.link.send(&frame),
+                Output::TcpClose => self.link.close(),
+                Output::OpenSockets(count) => {
+                    self.answers
+                        .push_back(Answer::Opened(self.sockets.open_further(count)));
+                }
+                Output::CloseSockets(numbers) => self.sockets.close(&numbers),
+                Output::Resolve => self.resolve(),
+                Output::Show(event) => self.screen.event(&event),
+                Output::Pin(pin) => self.pin(pin),
+                Output::File(request) => self.work_on(request),
+                Output::Wait(until) => return until,
+                Output::Done(farewell) => {
+                    self.farewell = Some(farewell);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, addrs: &[SocketAddr]) {
+        self.link.open(addrs);
+        if self.link.is_hopeless() {
+            self.link.close();
+            self.answers.push_back(Answer::LinkClosed);
+        }
+    }
+
+    fn pin(&self, pin: Pin) {
+        let (who, key) = match pin {
+            Pin::Server(key) => (Who::Server, key),
+            Pin::Peer { id, key } => (Who::Member(id), key),
+        };
+        if !self.worker.pin(who, key) {
+            self.screen
+                .complain("natchat: a key cannot be kept: the disk is too slow");
+        }
+    }
+
+    fn work_on(&mut self, request: FileRequest) {
+        let Some(refused) = self.worker.file(request) else {
+            return;
+        };
+        if !matches!(refused, FileRequest::Close { .. }) {
+            self.answers.push_back(Answer::File(FileReply::Failed {
+                job: job_of(&refused),
+                reason: "the disk is too slow".to_owned(),
+            }));
+        }
+    }
+
+    /// Finds out what the server's name means, unless that is being done.
+    fn resolve(&mut self) {
+        if let Some(addr) = self.host.literal() {
+            self.answers.push_back(Answer::Addrs(vec![addr]));
+        } else if !self.is_resolving {
+            let (host, mailbox) = (self.host.clone(), self.mailbox.clone());
+            let ask = move || {
+                mailbox.post(Message::Resolved(host.resolve()));
+            };
+            let asked = std::thread::Builder::new().name("name".into()).spawn(ask);
+            // If there is no thread to be had, the machine asks again.
+            self.is_resolving = asked.is_ok();
+        }
+    }
+
+    fn look_for_addresses(&self) -> Vec<IpAddr> {
+        interfaces::addresses().unwrap_or_else(|error| {
+            let reason = exit::io_message(&error);
+            self.logger.debug(
+                "client",
+                "the system does not tell its addresses",
+                &[("reason", (&reason).into())],
+            );
+            Vec::new()
+        })
+    }
+
+    /// Asks for a line, if the machine takes one.
+    fn ask(&mut self) {
+        if self.typing == Typing::Idle && self.machine.takes_lines() {
+            self.console.ask(PROMPT);
+            self.typing = Typing::Asked;
+        }
+    }
+}
+
+/// What may have something for us.
+#[derive(Debug)]
+struct Ready {
+    messages: bool,
+    addresses: bool,
+    sockets: Vec<Socket>,
+    link: Vec<usize>,
+}
+
+impl Session {
+    fn wait(&self, deadline: Option<Instant>) -> io::Result<Ready> {
+        let mut fds = vec![PollFd::from_borrowed_fd(self.inbox.bell(), PollFlags::IN)];
+        let numbers: Vec<Socket> = self.sockets.waits().map(|(number, _)| number).collect();
+        fds.extend(
+            self.sockets
+                .waits()
+                .map(|(_, fd)| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+        );
+        let link_at = fds.len();
+        fds.extend(
+            self.link
+                .waits()
+                .map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)),
+        );
+        let watch_at = fds.len();
+        fds.extend(
+            self.watch
+                .iter()
+                .map(|watch| PollFd::new(watch, PollFlags::IN)),
+        );
+        let timeout =
+            deadline.map(|deadline| timespec(deadline.saturating_duration_since(self.clock.now())));
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |at: usize| {
+            fds.get(at)
+                .is_some_and(|fd: &PollFd<'_>| !fd.revents().is_empty())
+        };
+        let sockets = numbers
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| is_ready(1 + at));
+        Ok(Ready {
+            messages: is_ready(0),
+            addresses: is_ready(watch_at),
+            sockets: sockets.map(|(_, number)| *number).collect(),
+            // The last one first: what is settled leaves the list.
+            link: (0..watch_at - link_at)
+                .rev()
+                .filter(|at| is_ready(link_at + at))
+                .collect(),
+        })
+    }
+
+    fn take(&mut self, now: Instant, ready: &Ready) {
+        for socket in &ready.sockets {
+            self.take_datagrams(now, *socket);
+        }
+        for index in &ready.link {
+            self.take_frames(now, *index);
+        }
+        if ready.messages {
+            self.inbox.silence();
+            // What comes meanwhile rings again.
+            for _ in 0..self.inbox.len() {
+                if let Some(message) = self.inbox.take() {
+                    self.hear(now, message);
+                }
+            }
+        }
+        if ready.addresses && self.watch.as_ref().is_some_and(Watch::has_news) {
+            let addresses = self.look_for_addresses();
+            if addresses != self.addresses {
+                self.addresses.clone_from(&addresses);
+                self.tell(now, Input::Interfaces(addresses));
+            }
+        }
+    }
+
+    fn take_datagrams(&mut self, now: Instant, socket: Socket) {
+        for index in 0..self.sockets.receive(socket, &mut self.receiving) {
+            if let Some(datagram) = self.receiving.get(index) {
+                let (from, bytes) = (datagram.from, datagram.bytes);
+                self.machine.handle(
+                    now,
+                    Input::Datagram {
+                        socket,
+                        from,
+                        bytes,
+                    },
+                );
+                self.obey(now);
+            }
+        }
+    }
+
+    fn take_frames(&mut self, now: Instant, index: usize) {
+        let (frames, change) = match self.link.settle(index) {
+            Settled::Open => self.link.receive(),
+            Settled::Change(change) => (Vec::new(), Some(change)),
+            Settled::Nothing => return,
+        };
+        for frame in frames {
+            self.tell(now, Input::Tcp(TcpEvent::Frame(&frame)));
+        }
+        match change {
+            Some(Change::Connected(local)) => {
+                self.tell(now, Input::Tcp(TcpEvent::Connected(local)))
+            }
+            Some(Change::Closed) => self.tell(now, Input::Tcp(TcpEvent::Closed)),
+            None => {}
+        }
+    }
+
+    fn hear(&mut self, now: Instant, message: Message) {
+        match message {
+            Message::Console(ConsoleEvent::Line(line)) => {
+                self.typing = Typing::Idle;
+                match str::from_utf8(&line) {
+                    Ok(line) => self.tell(now, Input::Line(line)),
+                    Err(_) => self
+                        .screen
+                        .complain("natchat: a line that is not UTF-8 was left out"),
+                }
+            }
+            Message::Console(ConsoleEvent::TooLong) => {
+                self.typing = Typing::Idle;
+                self.screen.complain(&format!(
+                    "natchat: a line longer than {TEXT_MIB} MiB was left out"
+                ));
+            }
+            Message::Console(ConsoleEvent::EndOfInput) => self.leave(now),
+            Message::Console(ConsoleEvent::Interrupt) | Message::Signal => {
+                if self.typing == Typing::Over {
+                    exit::now(ExitStatus::Interrupted);
+                }
+                self.leave(now);
+            }
+            Message::Resolved(found) => {
+                self.is_resolving = false;
+                self.tell(
+                    now,
+                    match found {
+                        Ok(addrs) => Input::ServerAddrs(addrs),
+                        Err(reason) => Input::ServerUnresolved(reason),
+                    },
+                );
+            }
+            Message::Worker(Told::File(reply)) => self.tell(now, Input::File(reply)),
+            Message::Worker(Told::NotKept(reason)) => {
+                self.screen
+                    .complain(&format!("natchat: a key cannot be kept: {reason}"));
+            }
+        }
+    }
+
+    fn leave(&mut self, now: Instant) {
+        self.typing = Typing::Over;
+        self.tell(now, Input::Leave);
+    }
+}
+
+const THREAD: &str = "start a thread";
+
+fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |source| Error::System { what, source }
+}
+
+/// What tells this run from those before: the time of day.
+fn incarnation(clock: Clock) -> u64 {
+    let since = clock
+        .wall()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        // A wait of so many seconds ends with something else.
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}

@@ -1,0 +1,15 @@
+//! Drives the built `natchat` end to end, in network namespaces where networks matter: one file per theme.
+
+mod abuse;
+mod bad_input;
+mod events;
+mod files;
+mod matrix;
+mod older;
+mod people;
+mod scripts;
+mod servers;
+mod session;
+mod sizes;
+mod stun;
+mod tap;
