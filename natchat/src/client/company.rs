@@ -8,17 +8,18 @@
 //! roster has for an ID and that is trusted for it. So nothing is ever said under a name whose key did not write it. Handshakes cost
 //! arithmetic: how many are looked at in a second is bounded, and peers that are talked to have a share that strangers cannot take.
 
+mod around;
 mod slots;
+mod sockets;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::bucket::Bucket;
 use crate::client::company::slots::Slots;
+use crate::client::company::sockets::Sockets;
 use crate::client::event::{Audience, Undelivered};
-use crate::client::io::Pin;
-use crate::client::peer::{self, Arrival, Direct, Hello, Peer, Us, prologue, slot_of};
-use crate::client::roster::Roster;
+use crate::client::peer::{self, Arrival, Direct, Hello, Peer, prologue, slot_of};
 use crate::client::trust::{Trust, Verdict};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::identity::PublicKey;
@@ -35,40 +36,11 @@ use crate::wire::reach::Reach;
 use crate::wire::relay::Down;
 use crate::wire::transport::Transport;
 
+pub(crate) use around::{Around, Output};
+
 /// Handshakes of strangers looked at: so many at once, and then one each so often (200 a second, about a twentieth of a core).
 const STRANGERS: u32 = 100;
 const STRANGER_EVERY: Duration = Duration::from_millis(5);
-
-/// Further sockets open at a time, for all peers together: what one birthday search opens.
-const SOCKETS: usize = 256;
-
-/// What a company wants done.
-#[derive(Debug)]
-pub(crate) enum Output {
-    /// Send a datagram.
-    Send(Route, Option<u8>, Vec<u8>),
-    /// Send a frame to a member through the server.
-    Relay(MemberId, Vec<u8>),
-    /// Open further sockets.
-    OpenSockets(u16),
-    /// Close these.
-    CloseSockets(Vec<Socket>),
-    /// Store a key.
-    Pin(Pin),
-    /// An ID's key has changed, and the user was not told yet.
-    KeyChanged(MemberId),
-    /// Ask the server for this ID: it has written, and the roster does not have it.
-    Find(MemberId),
-    /// Something has happened with a peer.
-    Event(MemberId, peer::Event),
-}
-
-/// What a company must know of the rest, at the moment.
-#[derive(Clone, Copy)]
-pub(crate) struct Around<'a> {
-    pub(crate) us: Us<'a>,
-    pub(crate) roster: &'a Roster,
-}
 
 /// All the peers.
 #[derive(Debug)]
@@ -78,8 +50,7 @@ pub(crate) struct Company {
     direct: Direct,
     entropy: Entropy,
     strangers: Bucket,
-    /// Who asked for sockets, in order, and how many it is still to be given.
-    asking: VecDeque<(MemberId, u16)>,
+    sockets: Sockets,
     out: VecDeque<Output>,
 }
 
@@ -91,7 +62,7 @@ impl Company {
             direct,
             entropy,
             strangers: Bucket::new(STRANGERS, STRANGER_EVERY),
-            asking: VecDeque::new(),
+            sockets: Sockets::default(),
             out: VecDeque::new(),
         }
     }
@@ -122,7 +93,6 @@ impl Company {
     ///
     /// # Errors
     /// Why there is none.
-    #[expect(dead_code, reason = "for files, which are to come")]
     pub(crate) fn with<T>(
         &mut self,
         now: Instant,
@@ -133,6 +103,17 @@ impl Company {
         let slot = self.admit(now, around, id)?;
         self.touch(now, around, slot, act)
             .ok_or(Undelivered::NotHere)
+    }
+
+    /// Lets something be done with a peer, if there is one.
+    pub(crate) fn with_present<T>(
+        &mut self,
+        now: Instant,
+        around: Around<'_>,
+        id: &MemberId,
+        act: impl FnOnce(&mut Peer) -> T,
+    ) -> Option<T> {
+        self.touch(now, around, self.slots.of_id(id)?, act)
     }
 
     /// The peer of this ID, as it is.
@@ -424,20 +405,23 @@ impl Company {
 
     /// The sockets that were asked for.
     pub(crate) fn sockets_opened(&mut self, now: Instant, around: Around<'_>, sockets: &[Socket]) {
-        let Some((id, count)) = self.asking.pop_front() else {
-            self.out.push_back(Output::CloseSockets(sockets.to_vec()));
-            return;
+        let asked = self.sockets.opened(sockets);
+        let slot = asked.as_ref().and_then(|(id, _)| self.slots.of_id(id));
+        let given = asked.map_or(&[][..], |(_, count)| &sockets[..count]);
+        let (given, surplus) = match slot {
+            Some(_) => (given, &sockets[given.len()..]),
+            None => (&[][..], sockets),
         };
-        let (given, surplus) = sockets.split_at(sockets.len().min(count.into()));
-        if !surplus.is_empty() {
-            self.out.push_back(Output::CloseSockets(surplus.to_vec()));
+        self.close(surplus.to_vec());
+        if let Some(slot) = slot {
+            self.sockets.own(slot, given);
+            self.touch(now, around, slot, |peer| peer.sockets_opened(now, given));
         }
-        match self.slots.of_id(&id) {
-            Some(slot) => {
-                self.slots.own(slot, given);
-                self.touch(now, around, slot, |peer| peer.sockets_opened(now, given));
-            }
-            None => self.out.push_back(Output::CloseSockets(given.to_vec())),
+    }
+
+    fn close(&mut self, sockets: Vec<Socket>) {
+        if !sockets.is_empty() {
+            self.out.push_back(Output::CloseSockets(sockets));
         }
     }
 
@@ -509,7 +493,7 @@ impl Company {
             peer::Output::Relay(frame) => Output::Relay(id.clone(), frame),
             peer::Output::OpenSockets(count) => return self.open_sockets(now, slot, id, count),
             peer::Output::CloseSockets(sockets) => {
-                self.slots.disown(&sockets);
+                self.sockets.disown(&sockets);
                 Output::CloseSockets(sockets)
             }
             peer::Output::Event(peer::Event::Proven) => match self.trust.proven(id, key) {
@@ -522,15 +506,8 @@ impl Company {
     }
 
     fn open_sockets(&mut self, now: Instant, slot: u16, id: &MemberId, count: u16) {
-        let asked: usize = self
-            .asking
-            .iter()
-            .map(|(_, count)| usize::from(*count))
-            .sum();
-        let left = SOCKETS.saturating_sub(self.slots.sockets() + asked);
-        let count = count.min(u16::try_from(left).unwrap_or(u16::MAX));
+        let count = self.sockets.ask(id, count);
         if count > 0 {
-            self.asking.push_back((id.clone(), count));
             self.out.push_back(Output::OpenSockets(count));
         } else if let Some(peer) = self.slots.get_mut(slot) {
             peer.sockets_opened(now, &[]);
@@ -539,10 +516,9 @@ impl Company {
 
     fn remove(&mut self, now: Instant, around: Around<'_>, slot: u16, reason: Undelivered) {
         self.touch(now, around, slot, |peer| peer.give_up(reason));
-        let sockets = self.slots.remove(slot);
-        if !sockets.is_empty() {
-            self.out.push_back(Output::CloseSockets(sockets));
-        }
+        self.slots.remove(slot);
+        let sockets = self.sockets.disown_all(slot);
+        self.close(sockets);
     }
 }
 

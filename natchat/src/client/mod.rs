@@ -17,6 +17,8 @@ mod lookup;
 pub mod machine;
 mod peer;
 mod roster;
+mod rows;
+mod talk;
 pub mod text;
 pub(crate) mod transfer;
 mod trust;

@@ -11,9 +11,12 @@
 //! After each call the caller calls [`Peer::settle`], which is the only place where something is sent.
 
 mod bond;
+mod calls;
 mod handshake;
 mod hello;
+mod lines;
 mod link;
+mod output;
 mod records;
 mod sessions;
 mod us;
@@ -24,35 +27,31 @@ use std::time::{Duration, Instant};
 
 use crate::bucket::Bucket;
 use crate::client::event::{Audience, Undelivered, Way};
+use crate::client::peer::calls::{Calls, whole_reach};
+use crate::client::peer::lines::Lines;
 use crate::client::peer::link::{Heard, Link, Outgoing, Them};
-use crate::client::peer::records::{LINE_TO_ALL, LINE_TO_ONE, Ledger, Records};
 use crate::client::peer::ways::{Ways, Wish};
 use crate::crypto::entropy::Entropy;
-use crate::crypto::identity::{Identity, PublicKey};
-use crate::crypto::mac::{MacKey, Purpose};
+use crate::crypto::identity::PublicKey;
 use crate::crypto::noise::Introduction;
 use crate::name::MemberId;
 use crate::path::paths::{CheckKeys, Route, Socket};
-use crate::reliable::connection::{Channel, Connection, Event as Stream, Read};
+use crate::reliable::connection::{CHAT, Connection, Event as Stream};
 use crate::wire::call::{Call, CallKind};
 use crate::wire::check::Check;
 use crate::wire::from_server::{Entry, EntryClient};
-use crate::wire::reach::{Candidate, CandidateKind, Reach};
+use crate::wire::reach::Reach;
 use crate::wire::transport::Transport;
 
+pub(crate) use calls::{call, check_keys};
 pub(crate) use hello::{Hello, prologue};
-pub(crate) use records::{LINE_LEN, kept};
+pub(crate) use output::{Event, Fate, Output};
+pub(crate) use records::kept;
 pub(crate) use sessions::{SLOTS, slot_of};
 pub(crate) use us::{Arrival, Us};
 pub(crate) use ways::Direct;
 
-/// The channel of lines and agreements.
-pub(crate) const TALK: Channel = 0;
-
-/// Bytes that may wait for one peer.
-const WAITING_LEN: u64 = 64 << 20;
-
-/// How long lines wait for any sign that something arrives.
+/// How long what is under way waits for any sign that something arrives.
 const NO_ANSWER: Duration = Duration::from_secs(30);
 
 /// How long lines wait for a peer that the server does not hear of any more: it may be back, or reachable all the same.
@@ -61,50 +60,9 @@ const SILENT: Duration = Duration::from_secs(10);
 /// How long something may be unconfirmed, at least, before it is given again through the server.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Bytes read at a time from the connection.
-const READ_LEN: usize = 64 << 10;
-
-/// Calls taken of a peer at once, and how often one more: an honest one sends a few when something has changed.
-const CALLS: u32 = 8;
-const CALL_EVERY: Duration = Duration::from_millis(250);
-
 /// Handshakes looked at of a peer in any case, however many strangers try: as often as an honest one repeats its own.
 const GREETS: u32 = 8;
 const GREET_EVERY: Duration = Duration::from_millis(250);
-
-/// What a peer wants done.
-#[derive(Debug)]
-pub(crate) enum Output {
-    /// Send a datagram: a check with a number of hops, or a frame.
-    Send(Route, Option<u8>, Vec<u8>),
-    /// Send a frame through the server.
-    Relay(Vec<u8>),
-    /// Open further sockets for it.
-    OpenSockets(u16),
-    /// Close these.
-    CloseSockets(Vec<Socket>),
-    /// Something has happened.
-    Event(Event),
-}
-
-/// What has happened with a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// It has proven that it has its key.
-    Proven,
-    /// It says something.
-    Said(Audience, String),
-    /// A line has arrived there.
-    Delivered(String),
-    /// A line has not, and will not.
-    NotDelivered(String, Undelivered),
-    /// A record of channel 0 that is no line.
-    Record(u8, Vec<u8>),
-    /// About another channel.
-    Stream(Stream),
-    /// All that was written and not delivered is lost, in every channel.
-    Lost(Undelivered),
-}
 
 /// One peer.
 #[derive(Debug)]
@@ -117,14 +75,14 @@ pub(crate) struct Peer {
     reach: Reach,
     link: Link,
     ways: Ways,
-    records: Records,
-    ledger: Ledger,
+    lines: Lines,
     /// When its lines end because the server does not hear of it any more.
     silent_at: Option<Instant>,
+    /// When we last gave up for want of an answer.
+    given_up: Option<Instant>,
     /// When it is next looked whether something waits too long.
     look_at: Option<Instant>,
-    last_call: u64,
-    calls: Bucket,
+    calls: Calls,
     greets: Bucket,
     out: VecDeque<Output>,
 }
@@ -155,12 +113,11 @@ impl Peer {
             reach: whole_reach(entry),
             ways: Ways::new(keys, entropy.split(), direct),
             link: Link::new(now, slot, entropy),
-            records: Records::default(),
-            ledger: Ledger::default(),
+            lines: Lines::default(),
             silent_at: None,
+            given_up: None,
             look_at: None,
-            last_call: 0,
-            calls: Bucket::new(CALLS, CALL_EVERY),
+            calls: Calls::new(),
             greets: Bucket::new(GREETS, GREET_EVERY),
             out: VecDeque::new(),
         })
@@ -176,37 +133,22 @@ impl Peer {
 
     /// A line for it.
     pub(crate) fn say(&mut self, now: Instant, us: Us<'_>, audience: Audience, text: &str) {
-        let waiting = self.link.connection().unsent(TALK);
-        let refusal = if text.len() > LINE_LEN {
-            Some(Undelivered::TooLong)
-        } else if waiting + text.len() as u64 > WAITING_LEN {
-            Some(Undelivered::TooMuch)
-        } else {
-            None
-        };
-        if let Some(reason) = refusal {
-            let text = kept(text);
-            self.out
-                .push_back(Output::Event(Event::NotDelivered(text, reason)));
-            return;
+        self.begin(now, us);
+        let connection = self.link.connection_mut();
+        if let Err(reason) = self.lines.say(now, connection, audience, text) {
+            self.tell(Event::NotDelivered(kept(text), reason));
         }
-        let end = self.write_record(now, us, records::line_kind(audience), text.as_bytes());
-        self.ledger.push(now, end, text);
     }
 
-    /// Writes a record to channel 0; it ends at the offset returned.
-    pub(crate) fn write_record(&mut self, now: Instant, us: Us<'_>, kind: u8, body: &[u8]) -> u64 {
+    /// Lends the connection, for files.
+    pub(crate) fn lend(&mut self, now: Instant, us: Us<'_>) -> &mut Connection {
+        self.begin(now, us);
+        self.link.connection_mut()
+    }
+
+    fn begin(&mut self, now: Instant, us: Us<'_>) {
         self.ways.begin(now, us.reach, &self.reach);
         self.ways.used(now);
-        let connection = self.link.connection_mut();
-        connection.write(TALK, &records::head(kind, body));
-        connection.write(TALK, body)
-    }
-
-    /// The streams, for files.
-    #[expect(dead_code, reason = "for files, which are to come")]
-    pub(crate) fn connection_mut(&mut self) -> &mut Connection {
-        self.link.connection_mut()
     }
 
     /// What the roster now says of it.
@@ -219,8 +161,8 @@ impl Peer {
         }
         if *incarnation != self.incarnation {
             self.incarnation = *incarnation;
-            self.lose(Undelivered::Restarted);
             self.link.renew(now);
+            self.begun_anew(now);
         }
         let reach = whole_reach(entry);
         if reach != self.reach {
@@ -303,13 +245,12 @@ impl Peer {
         call: &Call,
         frame: &[u8],
     ) -> bool {
-        if self.keys.back.open(frame).is_none() || call.serial <= self.last_call {
+        if !self.calls.take(now, &self.keys, call, frame) {
             return false;
         }
-        self.last_call = call.serial;
         if call.kind == CallKind::Distrust {
             self.give_up(Undelivered::Distrusted);
-        } else if self.calls.take(now) {
+        } else {
             self.reach = call.reach.clone();
             self.ways.called(now, call.kind, us.reach, &self.reach);
         }
@@ -328,13 +269,13 @@ impl Peer {
 
     /// Ends what is not delivered; the peer skips it if it ever comes back.
     pub(crate) fn give_up(&mut self, reason: Undelivered) {
-        self.link.connection_mut().abandon(TALK);
-        self.lose(reason);
+        self.link.connection_mut().abandon(CHAT);
+        self.lose(reason, Fate::Kept);
     }
 
     fn heard(&mut self, now: Instant, arrival: Arrival, heard: Heard) {
         if heard != Heard::Nothing {
-            self.out.push_back(Output::Event(Event::Proven));
+            self.tell(Event::Proven);
         }
         self.heard_in_session(now, arrival, heard);
     }
@@ -342,7 +283,7 @@ impl Peer {
     fn heard_in_session(&mut self, now: Instant, arrival: Arrival, heard: Heard) {
         match heard {
             Heard::Nothing => return,
-            Heard::Anew => self.lose(Undelivered::Restarted),
+            Heard::Anew => self.begun_anew(now),
             Heard::Authentic => {}
         }
         match arrival {
@@ -351,14 +292,24 @@ impl Peer {
         }
     }
 
+    /// The peer was started again, or both connections begin anew for another reason.
+    fn begun_anew(&mut self, now: Instant) {
+        self.lines.renew();
+        self.lose(Undelivered::Restarted, Fate::Replaced);
+        // Where it is to be reached is another port now, or soon.
+        self.ways.forget(now);
+    }
+
     /// What was written and is not known to have arrived is lost.
-    fn lose(&mut self, reason: Undelivered) {
-        self.records.gap();
-        while let Some(text) = self.ledger.pop() {
-            self.out
-                .push_back(Output::Event(Event::NotDelivered(text, reason)));
+    fn lose(&mut self, reason: Undelivered, fate: Fate) {
+        while let Some(text) = self.lines.pop() {
+            self.tell(Event::NotDelivered(text, reason));
         }
-        self.out.push_back(Output::Event(Event::Lost(reason)));
+        self.tell(Event::Lost(reason, fate));
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
     }
 
     /// Does what is due, and puts out what is to be sent.
@@ -382,63 +333,56 @@ impl Peer {
     fn read(&mut self, now: Instant) {
         while let Some(event) = self.link.connection_mut().poll_event() {
             match event {
-                Stream::Readable(TALK) => self.read_talk(now),
-                Stream::Delivered(TALK, offset) => {
-                    while let Some(text) = self.ledger.pop_up_to(offset) {
-                        self.out.push_back(Output::Event(Event::Delivered(text)));
+                Stream::Readable(CHAT) => self.read_lines(now),
+                Stream::Delivered(CHAT, offset) => {
+                    while let Some(text) = self.lines.pop_delivered(offset) {
+                        self.tell(Event::Delivered(text));
                     }
                 }
-                Stream::Writable(TALK) => {}
+                Stream::Writable(CHAT) => {}
                 Stream::Readable(_) | Stream::Delivered(..) | Stream::Writable(_) => {
-                    self.out.push_back(Output::Event(Event::Stream(event)));
+                    self.tell(Event::Stream(event));
                 }
             }
         }
     }
 
-    fn read_talk(&mut self, now: Instant) {
-        while let Some(room) = self.records.room() {
-            match self.link.connection_mut().read(TALK, room, READ_LEN) {
-                Read::Bytes(_) => {}
-                Read::Gap => self.records.gap(),
-                Read::Nothing => return,
-            }
-            while let Some((kind, body)) = self.records.next() {
-                let event = match kind {
-                    LINE_TO_ONE => {
-                        Event::Said(Audience::One, String::from_utf8_lossy(body).into_owned())
-                    }
-                    LINE_TO_ALL => {
-                        Event::Said(Audience::All, String::from_utf8_lossy(body).into_owned())
-                    }
-                    other => Event::Record(other, body.to_vec()),
-                };
-                self.out.push_back(Output::Event(event));
-                self.ways.used(now);
-            }
-        }
+    fn read_lines(&mut self, now: Instant) {
+        self.ways.used(now);
+        let out = &mut self.out;
+        self.lines.read(self.link.connection_mut(), |event| {
+            out.push_back(Output::Event(event));
+        });
     }
 
     fn end_overdue(&mut self, now: Instant) {
-        if self.no_answer_at().is_some_and(|at| at <= now) {
+        if self.overdue_at().is_some_and(|at| at <= now) {
+            self.given_up = Some(now);
             self.give_up(Undelivered::NoAnswer(NO_ANSWER));
         }
-        if let Some(at) = self.silent_at.filter(|at| *at <= now) {
-            let heard_since = self
-                .link
-                .last_heard()
-                .is_some_and(|last| last + SILENT >= at);
-            self.silent_at = heard_since.then_some(now + SILENT);
-            if !heard_since && self.ledger.since().is_some() {
-                self.give_up(Undelivered::Silent);
-            }
+        let Some(at) = self.silent_at.filter(|at| *at <= now) else {
+            return;
+        };
+        if self
+            .link
+            .last_heard()
+            .is_some_and(|last| last + SILENT >= at)
+        {
+            self.silent_at = Some(now + SILENT);
+            return;
+        }
+        self.silent_at = None;
+        if self.has_undelivered() {
+            self.give_up(Undelivered::Silent);
         }
     }
 
-    fn no_answer_at(&self) -> Option<Instant> {
-        let since = self.ledger.since()?;
-        let progress = self.link.connection().last_progress();
-        Some(progress.map_or(since, |progress| progress.max(since)) + NO_ANSWER)
+    /// When what is under way has waited too long for any progress.
+    fn overdue_at(&self) -> Option<Instant> {
+        let connection = self.link.connection();
+        let since = self.lines.since().or_else(|| connection.waiting_since())?;
+        let since = since.max(connection.last_progress().unwrap_or(since));
+        Some(self.given_up.map_or(since, |given_up| given_up.max(since)) + NO_ANSWER)
     }
 
     /// Whether what went by a path is confirmed in time; if not, it goes through the server, too.
@@ -512,7 +456,7 @@ impl Peer {
         let dues = [
             self.link.next_timeout(),
             self.ways.next_timeout(),
-            self.no_answer_at(),
+            self.overdue_at(),
             self.silent_at,
             look,
         ];
@@ -521,12 +465,12 @@ impl Peer {
 
     /// Whether lines of ours are under way.
     pub(crate) fn has_undelivered(&self) -> bool {
-        self.ledger.since().is_some()
+        self.lines.has_undelivered()
     }
 
     /// Bytes of ours that are under way.
     pub(crate) fn unsent(&self) -> u64 {
-        self.link.connection().unsent(TALK)
+        self.link.connection().unsent(CHAT)
     }
 
     /// By what way lines go, and where to if it is known.
@@ -543,44 +487,4 @@ impl Peer {
         let measured = self.link.connection().round_trip();
         self.ways.best().map(|best| best.round_trip).or(measured)
     }
-}
-
-/// The keys for calls and checks between us and the owner of `key`.
-pub(crate) fn check_keys(mine: &Identity, key: &PublicKey) -> Option<CheckKeys> {
-    let (there, back) = MacKey::pair(mine, key, Purpose::Peer, Purpose::Peer)?;
-    Some(CheckKeys {
-        my_tag: mine.public().tag(),
-        there,
-        back,
-    })
-}
-
-/// A whole call.
-pub(crate) fn call(us: Us<'_>, keys: &CheckKeys, kind: CallKind, reach: Reach) -> Vec<u8> {
-    let call = Call {
-        sender: keys.my_tag,
-        serial: us.next_serial(),
-        kind,
-        reach,
-    };
-    let mut frame = Vec::new();
-    call.encode(&mut frame);
-    keys.there.seal(&mut frame);
-    frame
-}
-
-/// Where a member may be reached, the address that the server sees included.
-fn whole_reach(entry: &Entry) -> Reach {
-    let mut reach = match &entry.client {
-        EntryClient::Current { reach, .. } => reach.clone(),
-        EntryClient::Older { .. } => Reach::default(),
-    };
-    let reflexive = entry.reflexive.map(|addr| Candidate {
-        kind: CandidateKind::Reflexive,
-        addr,
-    });
-    let is_new =
-        |candidate: &Candidate| reach.candidates.iter().all(|it| it.addr != candidate.addr);
-    reach.candidates.extend(reflexive.filter(is_new));
-    reach
 }

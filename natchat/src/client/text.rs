@@ -149,7 +149,7 @@ fn named(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn undelivered(reason: Undelivered) -> Cow<'static, str> {
+pub(crate) fn undelivered(reason: Undelivered) -> Cow<'static, str> {
     Cow::Borrowed(match reason {
         Undelivered::NotHere => "nobody of this ID is there",
         Undelivered::Left => "it left before it confirmed",

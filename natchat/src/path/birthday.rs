@@ -34,8 +34,10 @@ pub(crate) const PROBES: u32 = 2_000;
 /// The time for one probe: 1,000 a second, a rate at which home routers keep up.
 const PROBE_TIME: Duration = Duration::from_millis(1);
 
-/// How long plain checks have before.
+/// How long plain checks have before, counted from when both sides are known to send them; and how long at most, however
+/// often they begin anew.
 const PLAIN: Duration = Duration::from_millis(300);
+const PLAIN_AT_MOST: Duration = Duration::from_millis(900);
 
 /// How long until the next time with the same peer.
 pub(crate) const PAUSE: Duration = Duration::from_secs(600);
@@ -100,6 +102,7 @@ enum State {
     Armed {
         role: Role,
         at: Instant,
+        at_most: Instant,
     },
     Asking {
         next: Instant,
@@ -153,13 +156,14 @@ impl Birthday {
         if !matches!(self.state, State::Rest | State::Armed { .. }) || self.is_spent(now) {
             return;
         }
-        self.state = match Role::of(mine, theirs.mapping) {
-            Some(role) => State::Armed {
-                role,
-                at: now + PLAIN,
-            },
-            None => State::Rest,
+        let at_most = if let State::Armed { at_most, .. } = self.state {
+            at_most
+        } else {
+            now + PLAIN_AT_MOST
         };
+        let at = at_most.min(now + PLAIN);
+        let role = Role::of(mine, theirs.mapping);
+        self.state = role.map_or(State::Rest, |role| State::Armed { role, at, at_most });
         self.aim(theirs);
     }
 

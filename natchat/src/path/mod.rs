@@ -10,7 +10,6 @@
 
 mod asked;
 mod birthday;
-mod bucket;
 mod pairs;
 pub mod paths;
 mod plan;
@@ -18,5 +17,6 @@ mod ports;
 mod proof;
 mod route;
 mod schedule;
+mod search;
 #[cfg(test)]
 mod tests;

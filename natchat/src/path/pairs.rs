@@ -112,6 +112,7 @@ impl Pairs {
         self.list.iter().any(|pair| pair.route == route)
     }
 
+    #[cfg(test)]
     pub(crate) fn has_proof(&self, route: Route) -> bool {
         self.list
             .iter()
@@ -134,12 +135,10 @@ impl Pairs {
         }
     }
 
-    /// The peer sent a packet from there.
-    pub(crate) fn hear(&mut self, now: Instant, route: Route) {
-        self.visit(now, route);
-        if let Some(proof) = self.pair_mut(route).and_then(|pair| pair.proof.as_mut()) {
-            proof.hear(now);
-        }
+    /// The peer sent a packet from there; false if that way is not known to work.
+    pub(crate) fn hear(&mut self, now: Instant, route: Route) -> bool {
+        let proof = self.pair_mut(route).and_then(|pair| pair.proof.as_mut());
+        proof.map(|proof| proof.hear(now)).is_some()
     }
 
     /// The peer answered from there; true if that is the first time.

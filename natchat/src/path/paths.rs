@@ -11,17 +11,18 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use crate::bucket::Bucket;
 use crate::crypto::entropy::Entropy;
 use crate::crypto::mac::{MacKey, TAG_LEN};
 use crate::path::asked::Asked;
 use crate::path::birthday::{Birthday, Step};
-use crate::path::bucket::Bucket;
 pub use crate::path::pairs::Best;
 use crate::path::pairs::Pairs;
-use crate::path::plan::plan;
+use crate::path::plan::{Target, plan};
 use crate::path::proof::Doubt;
 pub use crate::path::route::{Class, MAIN_SOCKET, Route, Socket};
 use crate::path::schedule::Shot;
+use crate::path::search::Search;
 use crate::wire::call::CallKind;
 use crate::wire::check::{Check, CheckKind, Txid};
 use crate::wire::reach::{Mapping, Reach};
@@ -32,12 +33,6 @@ pub const OPENER_TTL: u8 = 2;
 
 /// How long after the last use, or the last Call, a path is kept open.
 const LET_GO: Duration = Duration::from_secs(120);
-
-/// Between two searches that were brought about by suspicion.
-const SEARCH_GAP: Duration = Duration::from_secs(1);
-
-/// After how long without a path, while in use, it is searched again; twice as long each time, up to the second one.
-const SEARCH_AGAIN: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(240)];
 
 /// The most datagrams that wait to be polled; all that one call brings about is far fewer.
 const WAITING: usize = 1_024;
@@ -93,9 +88,10 @@ pub struct Paths {
     pairs: Pairs,
     asked: Asked,
     birthday: Birthday,
-    /// What both sides told last.
+    /// What both sides told last, and what is to be checked for it.
     mine: Mapping,
     theirs: Reach,
+    targets: Vec<Target>,
     strangers: Bucket,
     plans: Bucket,
     /// Until when something is said, or was lately.
@@ -109,42 +105,6 @@ pub struct Paths {
     wishes: Wishes,
     /// The next timer but for the end of use.
     next: Option<Instant>,
-}
-
-/// When a path is looked for without any sign that there is one.
-#[derive(Debug)]
-struct Search {
-    last: Option<Instant>,
-    again: Option<Instant>,
-    pause: Duration,
-}
-
-impl Search {
-    fn new() -> Self {
-        Self {
-            last: None,
-            again: None,
-            pause: SEARCH_AGAIN[0],
-        }
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.again.is_some_and(|again| again <= now)
-    }
-
-    /// Now; if nothing is found, again after the pause, which grows.
-    fn began(&mut self, now: Instant) {
-        if self.is_due(now) {
-            self.pause = (self.pause * 2).min(SEARCH_AGAIN[1]);
-        }
-        self.last = Some(now);
-        self.again = Some(now + self.pause);
-    }
-
-    fn found(&mut self) {
-        self.again = None;
-        self.pause = SEARCH_AGAIN[0];
-    }
 }
 
 /// What the caller has yet to be told, but for the best way.
@@ -175,6 +135,7 @@ impl Paths {
             birthday: Birthday::new(),
             mine: Mapping::Unknown,
             theirs: Reach::default(),
+            targets: Vec::new(),
             strangers: STRANGERS,
             plans: PLANS,
             used_until: None,
@@ -196,7 +157,8 @@ impl Paths {
         }
         self.mine = mine.mapping;
         self.theirs = theirs.clone();
-        self.pairs.plan(now, &plan(mine, theirs));
+        self.targets = plan(mine, theirs);
+        self.pairs.plan(now, &self.targets);
         self.pairs.question_best(now);
         self.search_began(now);
         self.run(now);
@@ -246,11 +208,13 @@ impl Paths {
     pub fn heard(&mut self, now: Instant, route: Route) {
         let route = route.canonical();
         self.used(now);
+        // This comes with every packet of a file: no timer moves nearer by it, so nothing else needs to be looked at.
+        if self.pairs.hear(now, route) {
+            return;
+        }
         if self.pairs.knows(route) || self.strangers.take(now) {
-            if !self.pairs.has_proof(route) {
-                self.pairs.question_best(now);
-            }
-            self.pairs.hear(now, route);
+            self.pairs.question_best(now);
+            self.pairs.visit(now, route);
         }
         self.run(now);
     }
@@ -258,7 +222,7 @@ impl Paths {
     /// What was sent by the best path is not acknowledged: check everything again, now.
     pub fn suspect(&mut self, now: Instant) {
         self.used(now);
-        if self.pairs.doubt_best(now, Doubt::Suspicion) {
+        if self.pairs.doubt_best(now, Doubt::Suspicion) && !self.search.is_too_soon(now) {
             self.search(now);
         }
         self.run(now);
@@ -267,14 +231,20 @@ impl Paths {
     /// Our own addresses have changed (roaming): no path can be trusted. Call [`Self::start`] with the new ones.
     pub fn forget(&mut self, now: Instant) {
         self.drop_all();
+        self.targets.clear();
         self.run(now);
     }
 
-    /// Something is said or was lately: keep the best path open; else let it go after some minutes.
+    /// Something is said or was lately: keep the best path open, and search one if it was let go because nothing was said
+    /// for some minutes.
     pub fn used(&mut self, now: Instant) {
-        let was_in_use = self.is_in_use(now);
+        let (was_in_use, was_awake) = (self.is_in_use(now), self.is_awake(now));
         self.used_until = Some(now + LET_GO);
         self.stay_awake(now);
+        if !was_awake && !self.targets.is_empty() {
+            self.pairs.plan(now, &self.targets);
+            self.search(now);
+        }
         if !was_in_use {
             self.run(now);
         }
@@ -330,6 +300,9 @@ impl Paths {
     }
 
     fn stay_awake(&mut self, now: Instant) {
+        if !self.is_awake(now) {
+            self.drop_all();
+        }
         self.awake_until = Some(now + LET_GO);
     }
 
@@ -396,17 +369,13 @@ impl Paths {
         self.obey(now, steps);
         let unused = self.birthday.prune(|socket| self.pairs.uses(socket));
         self.close(unused);
-        let again = self.search.again.filter(|_| self.is_in_use(now));
+        let again = self.search.again().filter(|_| self.is_in_use(now));
         let times = [self.pairs.next(now), self.birthday.next(), again];
         self.next = times.into_iter().flatten().min();
     }
 
     /// Checks all that does not work, and has the peer do so.
     fn search(&mut self, now: Instant) {
-        let is_too_soon = self.search.last.is_some_and(|last| now < last + SEARCH_GAP);
-        if is_too_soon {
-            return;
-        }
         self.search_began(now);
         self.pairs.restart(now);
         if self.is_in_use(now) {

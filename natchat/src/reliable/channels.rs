@@ -22,10 +22,10 @@ pub const CHAT: Channel = 0;
 
 /// What may be unread in channel 0.
 const CHAT_WINDOW: u64 = 1 << 20;
-/// What may be unread in another channel: 80 MB/s at 100 ms.
-const CHANNEL_WINDOW: u64 = 8 << 20;
+/// What may be unread in another channel: 160 MB/s at 100 ms, less where losses hold up what is behind them.
+const CHANNEL_WINDOW: u64 = 16 << 20;
 /// What may be unread in all other channels together,
-const WINDOWS: u64 = 24 << 20;
+const WINDOWS: u64 = 32 << 20;
 /// but for this, which each has, so that none stands still.
 const SMALLEST_WINDOW: u64 = 64 << 10;
 /// [`Event::Writable`] comes when there is so much room.

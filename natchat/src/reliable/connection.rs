@@ -33,7 +33,8 @@ pub const PACKET_LEN: usize = 1_160;
 /// The shortest `limit` of a packet that can carry each kind of frame.
 pub const SMALLEST_PACKET: usize = 64;
 
-/// What a channel may have unsent, at least and at most; between them, twice what may be on its way.
+/// What a channel may have unsent, at least and at most. Between them, four times what may be on its way: at 30 % loss, some bytes
+/// are lost four times in a row while what follows them arrives.
 const ROOM_LEAST: u64 = 512 << 10;
 const ROOM_MOST: u64 = 16 << 20;
 /// Chat may go though so much more than allowed is on its way: it is not to wait behind a file on a path that stands.
@@ -137,7 +138,7 @@ impl Connection {
     /// What each channel may hold.
     fn most_unsent(&self) -> u64 {
         let share = ROOM_MOST / self.channels.files().max(1);
-        (self.congestion.window() * 2).clamp(ROOM_LEAST, share.max(ROOM_LEAST))
+        (self.congestion.window() * 4).clamp(ROOM_LEAST, share.max(ROOM_LEAST))
     }
 
     /// Bytes written and not yet known to have arrived.
@@ -374,9 +375,10 @@ impl Connection {
             late: outcome.late_count,
             newest: outcome.newest.map(|(number, _)| number),
             round_trip,
+            flying: self.sent.flying(),
+            next_number: self.sent.next_number(),
         };
-        self.congestion
-            .learn(self.now, self.sent.next_number(), fate);
+        self.congestion.learn(self.now, fate);
         self.channels.arrived(&outcome.arrived, self.most_unsent());
         self.channels.lost(&outcome.lost);
         if outcome.windows_lost {

@@ -1,4 +1,4 @@
-//! Where the peers are kept: by slot, ID and key; when each is due; whose sockets are whose.
+//! Where the peers are kept: by slot, ID and key; and when each is due.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -6,7 +6,6 @@ use std::time::Instant;
 use crate::client::peer::{Peer, SLOTS};
 use crate::crypto::identity::KeyTag;
 use crate::name::MemberId;
-use crate::path::paths::Socket;
 
 /// A peer, and what was known of it when it was last touched.
 #[derive(Debug)]
@@ -23,7 +22,6 @@ pub(crate) struct Slots {
     ids: BTreeMap<MemberId, u16>,
     tags: BTreeSet<(KeyTag, u16)>,
     dues: BTreeSet<(Instant, u16)>,
-    sockets: BTreeMap<Socket, u16>,
     unsent: u64,
 }
 
@@ -80,8 +78,7 @@ impl Slots {
         self.kept.insert(slot, kept);
     }
 
-    /// Removes a peer; the sockets that were its own.
-    pub(crate) fn remove(&mut self, slot: u16) -> Vec<Socket> {
+    pub(crate) fn remove(&mut self, slot: u16) {
         if let Some(kept) = self.kept.remove(&slot) {
             self.ids.remove(kept.peer.id());
             self.tags.remove(&(kept.peer.key().tag(), slot));
@@ -90,14 +87,6 @@ impl Slots {
                 self.dues.remove(&(due, slot));
             }
         }
-        let sockets: Vec<Socket> = self
-            .sockets
-            .iter()
-            .filter(|(_, owner)| **owner == slot)
-            .map(|(it, _)| *it)
-            .collect();
-        self.disown(&sockets);
-        sockets
     }
 
     /// A peer was touched: when it is due, and what waits for it, may be different now.
@@ -134,23 +123,5 @@ impl Slots {
     /// Bytes under way to all.
     pub(crate) fn unsent(&self) -> u64 {
         self.unsent
-    }
-
-    /// These sockets are for this peer.
-    pub(crate) fn own(&mut self, slot: u16, sockets: &[Socket]) {
-        self.sockets
-            .extend(sockets.iter().map(|socket| (*socket, slot)));
-    }
-
-    /// These are nobody's any more.
-    pub(crate) fn disown(&mut self, sockets: &[Socket]) {
-        for socket in sockets {
-            self.sockets.remove(socket);
-        }
-    }
-
-    /// How many sockets are somebody's.
-    pub(crate) fn sockets(&self) -> usize {
-        self.sockets.len()
     }
 }

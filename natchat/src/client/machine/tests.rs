@@ -1,11 +1,13 @@
 //! Clients and their server, whole, in virtual time: joining, talking, leaving, and what becomes of lines when something breaks.
 //! No NATs here: everybody has an address of its own.
 
+mod disk;
 mod world;
 
 use std::time::Duration;
 
 use super::*;
+use crate::client::event::{FileEvent, Way};
 use crate::client::machine::tests::world::{World, id};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -61,9 +63,11 @@ fn a_session_of_three() {
     world.run(SECOND);
     for at in 0..3 {
         let shown = world.shown(at);
-        let here = |event: &Event| match event {
-            Event::Here { id, .. } => Some(id.to_string()),
-            _ => None,
+        let here = |event: &Event| {
+            if let Event::Here { id, .. } = event {
+                return Some(id.to_string());
+            }
+            None
         };
         let mut there: Vec<String> = shown.iter().filter_map(here).collect();
         there.sort();
@@ -415,4 +419,115 @@ fn noise_from_strangers() {
     world.line(1, "@chat alice all well");
     world.run(SECOND);
     assert_eq!(lines(&mut world, 0), [said("bob", "all well")]);
+}
+
+/// What became of files at this side, without how far they were on the way.
+fn files(world: &mut World, at: usize) -> Vec<FileEvent> {
+    let shown = world.shown(at).into_iter();
+    let files = shown.filter_map(|event| {
+        if let Event::File(event) = event {
+            return Some(event);
+        }
+        None
+    });
+    files
+        .filter(|event| !matches!(event, FileEvent::Progress { .. }))
+        .collect()
+}
+
+#[test]
+fn a_file_is_offered_accepted_and_arrives() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.run(SECOND);
+    let bytes: Vec<u8> = (0..3_000_000_u32)
+        .flat_map(u32::to_be_bytes)
+        .take(1_000_000)
+        .collect();
+    world.sides[0]
+        .disk
+        .files
+        .insert("photo.jpg".to_owned(), bytes.clone());
+    world.line(0, "@send bob photo.jpg");
+    world.run(SECOND);
+    let offered = files(&mut world, 1);
+    assert!(
+        matches!(
+            offered[..],
+            [FileEvent::Offered {
+                len: 1_000_000,
+                have: 0,
+                ..
+            }]
+        ),
+        "{offered:?}"
+    );
+    world.line(1, "@accept alice");
+    world.line(0, "@chat bob on its way");
+    world.run(20 * SECOND);
+    assert_eq!(world.sides[1].disk.files.get("photo.jpg"), Some(&bytes));
+    let told = files(&mut world, 0);
+    assert!(
+        matches!(
+            told[..],
+            [FileEvent::Waiting { .. }, FileEvent::Sent { .. }]
+        ),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_file_stops_with_its_reason_and_goes_on() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.run(SECOND);
+    let bytes: Vec<u8> = (0..750_000_u32).flat_map(u32::to_be_bytes).collect();
+    world.sides[0]
+        .disk
+        .files
+        .insert("film".to_owned(), bytes.clone());
+    world.line(0, "@send bob film");
+    world.run(SECOND);
+    world.line(1, "@accept alice");
+    world.run(Duration::from_millis(120));
+    world.line(1, "@exit");
+    world.run(2 * SECOND);
+    let told = files(&mut world, 0);
+    let Some(FileEvent::Stopped { done, .. }) = told.last() else {
+        panic!("{told:?}");
+    };
+    assert!(*done > 0);
+    let again = world.join_again(1);
+    let disk = std::mem::take(&mut world.sides[1].disk);
+    world.sides[again].disk = disk;
+    world.run(SECOND);
+    world.line(0, "@send bob film");
+    world.run(SECOND);
+    let offered = files(&mut world, again);
+    assert!(
+        matches!(offered[..], [FileEvent::Offered { have: 1.., .. }]),
+        "{offered:?}"
+    );
+    world.line(again, "@accept alice");
+    world.run(30 * SECOND);
+    assert_eq!(world.sides[again].disk.files.get("film"), Some(&bytes));
+}
+
+#[test]
+fn a_file_to_who_does_not_answer_ends() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.run(SECOND);
+    world.sides[0]
+        .disk
+        .files
+        .insert("film".to_owned(), vec![1; 100]);
+    world.cut_off(1);
+    world.line(0, "@send bob film");
+    world.line(0, "@send alice film");
+    world.line(0, "@send carol film");
+    world.line(0, "@send bob nothing");
+    world.run(40 * SECOND);
+    let told = files(&mut world, 0);
+    assert!(
+        matches!(told.last(), Some(FileEvent::Stopped { .. })),
+        "{told:?}"
+    );
 }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::client::event::Audience;
+use crate::reliable::connection::{CHAT, Connection};
 
 /// The longest line, in bytes.
 pub(crate) const LINE_LEN: usize = 16 << 20;
@@ -21,21 +21,18 @@ const HEAD_LEN: usize = 1 + 4;
 /// Characters kept of a line to tell later what became of it: one more than are shown, so that it is seen to be cut.
 const KEPT_CHARS: usize = 61;
 
-/// The kind of a line's record.
-pub(crate) fn line_kind(audience: Audience) -> u8 {
-    match audience {
-        Audience::One => LINE_TO_ONE,
-        Audience::All => LINE_TO_ALL,
-    }
-}
-
 /// As much of a line as is kept.
 pub(crate) fn kept(text: &str) -> String {
     text.chars().take(KEPT_CHARS).collect()
 }
 
-/// What a record begins with.
-pub(crate) fn head(kind: u8, body: &[u8]) -> [u8; HEAD_LEN] {
+/// Writes a record to channel 0; the offset at which it ends.
+pub(crate) fn write(connection: &mut Connection, kind: u8, body: &[u8]) -> u64 {
+    connection.write(CHAT, &head(kind, body));
+    connection.write(CHAT, body)
+}
+
+fn head(kind: u8, body: &[u8]) -> [u8; HEAD_LEN] {
     let len = u32::try_from(body.len()).expect("bodies are at most LINE_LEN long");
     let mut head = [kind; HEAD_LEN];
     head[1..].copy_from_slice(&len.to_be_bytes());

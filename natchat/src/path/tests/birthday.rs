@@ -1,5 +1,6 @@
 //! How often, and how fast, a hard NAT is opened; and that it costs no more than it may.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::duo::{A, B, Duo, Home};
@@ -186,6 +187,20 @@ fn it_is_done_once_in_ten_minutes() {
         .find(|second| **second > 10)
         .expect("once more");
     assert!((600..900).contains(again), "{opened:?}");
+}
+
+#[test]
+fn ports_that_went_on_are_found_where_they_went() {
+    let mut duo = Duo::new(6, [PORT, Home::Nat(Kind::Sequential)]);
+    // Since the server saw them, other programs behind that NAT have had theirs.
+    let host = duo.sides[B].host;
+    for port in 1..60 {
+        let server = SocketAddr::from(([198, 51, 100, 1], port));
+        assert!(duo.net.send(host, 5_000, server, None).is_some());
+    }
+    duo.start(A);
+    let after = duo.direct_after(5_000).expect("by probing what follows");
+    assert!((300..800).contains(&after), "{after}");
 }
 
 #[test]

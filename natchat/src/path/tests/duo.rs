@@ -317,6 +317,7 @@ impl Duo {
             }
             CallKind::Answer => paths.start(self.now, &mine, theirs),
             CallKind::Birthday => paths.birthday_asked(self.now, mine.mapping, theirs),
+            CallKind::Distrust => panic!("paths know nothing of this"),
         }
     }
 

@@ -215,6 +215,20 @@ fn who_says_nothing_has_no_timer_and_no_path() {
 }
 
 #[test]
+fn who_says_something_again_finds_the_way_again() {
+    let mut duo = direct([PORT, PORT], 20);
+    duo.run(300_000, |_| false);
+    assert_eq!(
+        duo.sides.each_ref().map(|side| side.paths.best()),
+        [None; 2]
+    );
+    duo.sides[A].calls.clear();
+    duo.sides[A].paths.used(duo.now);
+    assert!(duo.run(300_200, Duo::is_direct));
+    assert_eq!(duo.sides[A].calls, [CallKind::Ask]);
+}
+
+#[test]
 fn who_was_let_go_still_answers_but_does_not_begin() {
     let mut duo = direct([PORT, Home::Public], 0);
     for ms in (2_000..200_000).step_by(1_000) {

@@ -295,7 +295,7 @@ impl World {
                     self.send(self.relay, Packet { to, from, bytes });
                 }
             }
-            Output::Event(_, PeerEvent::Lost(_) | PeerEvent::Stream(_)) => {}
+            Output::Event(_, PeerEvent::Lost(..) | PeerEvent::Stream(_)) => {}
             Output::Event(from, event) => {
                 let side = &mut self.sides[at];
                 let elapsed = self.now.saturating_duration_since(self.start);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use common::clock::Clock;
 
 use crate::client::event::Event;
+use crate::client::machine::tests::disk::Disk;
 use crate::client::machine::{Client, Farewell, Input, Known, Output, TcpEvent};
 use crate::config::{ClientConfig, ServerLimits};
 use crate::crypto::entropy::Entropy;
@@ -24,12 +25,13 @@ pub(super) fn id(name: &str) -> MemberId {
     name.parse().unwrap()
 }
 
-struct Side {
+pub(super) struct Side {
     id: MemberId,
     identity: Identity,
     addr: SocketAddr,
     client: Client,
     shown: Vec<Event>,
+    pub(super) disk: Disk,
     ended: Option<Farewell>,
     is_alive: bool,
     is_cut_off: bool,
@@ -57,7 +59,7 @@ pub(super) struct World {
     server: Option<Rendezvous>,
     server_identity: Identity,
     journal: Vec<Vec<u8>>,
-    sides: Vec<Side>,
+    pub(super) sides: Vec<Side>,
     /// What each side's machine waits for.
     waits: Vec<Option<Instant>>,
     server_wait: Option<Instant>,
@@ -141,6 +143,7 @@ impl World {
             addr,
             client,
             shown: Vec::new(),
+            disk: Disk::default(),
             ended: None,
             is_alive: true,
             is_cut_off: false,
@@ -322,7 +325,7 @@ impl World {
             Arrival::Datagram { from, to, bytes } => self.datagram_arrives(from, to, &bytes),
             Arrival::TcpOpened(conn, at) => {
                 let from = SocketAddr::new(self.sides[at].addr.ip(), 40_000);
-                self.to_server(server::Input::TcpOpened { conn, from });
+                self.at_server(server::Input::TcpOpened { conn, from });
                 if self.server.is_some() {
                     self.later(Arrival::TcpConnected(conn, at));
                 }
@@ -333,7 +336,7 @@ impl World {
                     self.input(at, Input::Tcp(TcpEvent::Connected(local)));
                 }
             }
-            Arrival::ToServer(conn, bytes) => self.to_server(server::Input::TcpFrame {
+            Arrival::ToServer(conn, bytes) => self.at_server(server::Input::TcpFrame {
                 conn,
                 bytes: &bytes,
             }),
@@ -343,7 +346,7 @@ impl World {
                 }
             }
             Arrival::TcpClosed(conn) => {
-                self.to_server(server::Input::TcpClosed { conn });
+                self.at_server(server::Input::TcpClosed { conn });
                 if let Some(at) = self.sides.iter().position(|side| side.conn == Some(conn)) {
                     self.sides[at].conn = None;
                     self.input(at, Input::Tcp(TcpEvent::Closed));
@@ -362,7 +365,7 @@ impl World {
         } else if to.ip() == server.ip() {
             let probe = PROBES.iter().position(|port| *port == to.port());
             let port = probe.map_or(Port::Main(0), |at| Port::Probe(u8::try_from(at).unwrap()));
-            self.to_server(server::Input::Datagram { port, from, bytes });
+            self.at_server(server::Input::Datagram { port, from, bytes });
         } else if let Some(at) = self.sides.iter().position(|side| side.addr == to) {
             let reaches = self.reaches(at);
             if reaches && self.sides[at].has_udp {
@@ -382,7 +385,7 @@ impl World {
         self.sides[at].is_alive && !self.sides[at].is_cut_off
     }
 
-    fn to_server(&mut self, input: server::Input<'_>) {
+    fn at_server(&mut self, input: server::Input<'_>) {
         if let Some(server) = &mut self.server {
             server.handle(self.now, input);
             self.obey_server();
@@ -435,7 +438,13 @@ impl World {
                         .handle(self.now, Input::ServerAddrs(addrs));
                 }
                 Output::Show(event) => self.sides[at].shown.push(event),
-                Output::CloseSockets(_) | Output::Pin(_) | Output::File(_) => {}
+                Output::File(request) => {
+                    let side = &mut self.sides[at];
+                    if let Some(reply) = side.disk.answer(request) {
+                        side.client.handle(self.now, Input::File(reply));
+                    }
+                }
+                Output::CloseSockets(_) | Output::Pin(_) => {}
                 Output::Done(farewell) => {
                     self.sides[at].ended = Some(farewell);
                     self.waits[at] = None;
