@@ -1,4 +1,5 @@
-//! The client's side of the server: finding and joining it by UDP or TCP, keep-alive, presence, relaying, our own reach; pure.
+//! The client's side of the server: finding and joining it by UDP or TCP, keep-alive, presence, relaying, our own
+//! reach; pure.
 //!
 //! ```text
 //!   addresses ─► greeting ─ Hello ─► Challenge ─ Register ─► Registered ─► session: alive, follow, observe, own
@@ -10,8 +11,8 @@
 //! when another takes its place, or when the server says that it is over. One run of a client keeps its nonce and its
 //! incarnation, so that joining again is joining as the same one.
 //!
-//! What comes without a tag (Challenge, Refused, Moved, Unknown, Again, Observed) decides nothing by itself: it must bring
-//! back a number of ours, and leads at most to another question. Peers are none of its business.
+//! What comes without a tag (Challenge, Refused, Moved, Unknown, Again, Observed) decides nothing by itself: it must
+//! bring back a number of ours, and leads at most to another question. Peers are none of its business.
 
 mod alive;
 mod carrier;

@@ -55,14 +55,23 @@ pub fn line(event: &Event) -> String {
         Event::Trusted(id) => format!("The new key of {id} is taken for right"),
         Event::Help => HELP.to_owned(),
         Event::File(event) => file(event),
-        Event::Usage(usage) => format!("natchat: {}", visible(usage)),
-        Event::ServerKeyChanged
-        | Event::ServerSilent { .. }
-        | Event::ServerBack(_)
-        | Event::NoSuchHost { .. }
-        | Event::Taken(_)
-        | Event::Refused(_)
-        | Event::Elsewhere => format!("natchat: {}", about_server(event)),
+        Event::Usage(usage) => complaint(&visible(usage)),
+        Event::ServerKeyChanged => complaint(SERVER_KEY_CHANGED),
+        Event::ServerSilent { server, joined } => complaint(&silent(server, *joined)),
+        Event::ServerBack(server) => complaint(&format!("{} answers again", visible(server))),
+        Event::NoSuchHost { host, reason } => {
+            let (host, reason) = (visible(host), visible(reason));
+            complaint(&format!("find {host}: {reason}; still trying"))
+        }
+        Event::Taken(id) => complaint(&format!(
+            "the ID {id} belongs to somebody else (another key); still trying"
+        )),
+        Event::Refused(reason) => complaint(&format!(
+            "the server does not take us: {reason}; still trying"
+        )),
+        Event::Elsewhere => {
+            complaint("joined from elsewhere with the same key; this one has ended")
+        }
     }
 }
 
@@ -107,31 +116,19 @@ const HELP: &str = "\
 @help                this
 @exit                leaves";
 
-fn about_server(event: &Event) -> String {
-    match event {
-        Event::ServerKeyChanged => {
-            "the server has ANOTHER KEY than it had: somebody may be in between. \
-            It is not joined until @trust server"
-                .to_owned()
-        }
-        Event::ServerSilent {
-            server,
-            joined: false,
-        } => format!("no answer from {}; still trying", visible(server)),
-        Event::ServerSilent {
-            server,
-            joined: true,
-        } => format!("{} does not answer any more; still trying", visible(server)),
-        Event::ServerBack(server) => format!("{} answers again", visible(server)),
-        Event::NoSuchHost { host, reason } => {
-            format!("find {}: {}; still trying", visible(host), visible(reason))
-        }
-        Event::Taken(id) => {
-            format!("the ID {id} belongs to somebody else (another key); still trying")
-        }
-        Event::Refused(reason) => format!("the server does not take us: {reason}; still trying"),
-        _ => "joined from elsewhere with the same key; this one has ended".to_owned(),
+const SERVER_KEY_CHANGED: &str = "the server has ANOTHER KEY than it had: somebody may be in between. \
+    It is not joined until @trust server";
+
+fn complaint(words: &str) -> String {
+    format!("natchat: {words}")
+}
+
+fn silent(server: &str, joined: bool) -> String {
+    let server = visible(server);
+    if joined {
+        return format!("{server} does not answer any more; still trying");
     }
+    format!("no answer from {server}; still trying")
 }
 
 fn place(at: &Place) -> String {
@@ -149,6 +146,7 @@ fn named(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Why a line was not delivered, or a file has stopped.
 pub(crate) fn undelivered(reason: Undelivered) -> Cow<'static, str> {
     Cow::Borrowed(match reason {
         Undelivered::NotHere => "nobody of this ID is there",

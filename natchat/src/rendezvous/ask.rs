@@ -7,8 +7,8 @@ use crate::rendezvous::state::State;
 use crate::wire::from_server::FromServer;
 use crate::wire::stun;
 
-/// A STUN request (RFC 8489). Its answer may be longer than it; then it comes out of the neighbourhood's bucket, so that
-/// what a forger gains stays small.
+/// A STUN request (RFC 8489). Its answer may be longer than it; then it comes out of the neighbourhood's bucket, so
+/// that what a forger gains stays small.
 pub(crate) fn stun(state: &mut State, port: Port, from: SocketAddr, datagram: &[u8]) {
     let Ok(request) = stun::decode(datagram) else {
         state.counts.malformed += 1;

@@ -1,8 +1,9 @@
 //! From a hash to a slot: what a slab is searched by.
 //!
-//! Four bytes a place and no growth: all places are there from the start, at most half of them taken, and the system gives
-//! memory only to those that are touched. So no insertion ever stops the server for a rehash. The keys themselves lie in
-//! the slab; the caller compares them. Linear probing, and removal by shifting back, so that no tombstones gather.
+//! Four bytes a place and no growth: all places are there from the start, at most half of them taken, and the system
+//! gives memory only to those that are touched. So no insertion ever stops the server for a rehash. The keys
+//! themselves lie in the slab; the caller compares them. Linear probing, and removal by shifting back, so that no
+//! tombstones gather.
 
 /// The most slots that can be told apart: the upper eight bits of a place hold a piece of the hash.
 pub(crate) const SLOTS: u32 = (1 << SLOT_BITS) - 1;

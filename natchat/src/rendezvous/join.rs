@@ -164,7 +164,8 @@ fn insert(
     Some(slot)
 }
 
-/// The same key joins anew: started again, or come back. Whoever is still at the old place with an older incarnation is told.
+/// The same key joins anew: started again, or come back. Whoever is still at the old place with an older incarnation
+/// is told.
 fn replace(
     state: &mut State,
     slot: u32,

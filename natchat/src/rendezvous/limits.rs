@@ -4,8 +4,8 @@
 //! algorithm): taking moves it on, and it may not move further ahead of now than the whole bucket lasts.
 //!
 //! Addresses share a bucket by neighbourhood: a /24 of IPv4, a /56 of IPv6, which is what one household or one small
-//! network has. The table of these is bounded. A new neighbourhood takes the place of the one in its set whose bucket is
-//! the fullest, since forgetting that forgets the least, and takes over what is in it: so nobody gains by having
+//! network has. The table of these is bounded. A new neighbourhood takes the place of the one in its set whose bucket
+//! is the fullest, since forgetting that forgets the least, and takes over what is in it: so nobody gains by having
 //! themselves forgotten, and no crowd of addresses gets more than the whole table would bear.
 
 use std::net::IpAddr;
@@ -108,7 +108,8 @@ fn neighbourhood(ip: IpAddr) -> u64 {
     }
 }
 
-/// How many of a member's relayed bytes may come at once, in the time its rate gives them: a window of a fast connection.
+/// How many of a member's relayed bytes may come at once, in the time its rate gives them: a window of a fast
+/// connection.
 const RELAY_BURST: Duration = Duration::from_millis(250);
 
 /// The longest that one frame may cost, in microseconds: far less than half of what they wrap after.

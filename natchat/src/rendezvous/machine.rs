@@ -6,9 +6,9 @@
 //!       loop { match machine.poll_output() { Wait(at) => break, output => obey } }
 //!   }
 //! ```
-//! Work that is long because there are many members (telling all of a change, greeting all after a restart, ending all that
-//! fell silent at once) is done in slices, one whenever the outputs before it have been fetched; so outputs are bounded
-//! and the arena they lie in stays small.
+//! Work that is long because there are many members (telling all of a change, greeting all after a restart, ending
+//! all that fell silent at once) is done in slices, one whenever the outputs before it have been fetched; so outputs
+//! are bounded and the arena they lie in stays small.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -131,7 +131,8 @@ impl Rendezvous {
         self.state.probe_ports = ports.to_vec();
     }
 
-    /// The address that [`Port::Main`] of this number stands for: what older clients are told as the host of their ports.
+    /// The address that [`Port::Main`] of this number stands for: what older clients are told as the host of their
+    /// ports.
     pub fn set_main(&mut self, port: u8, addr: SocketAddr) {
         self.state.mains.insert(port, canonical(addr));
     }
@@ -165,8 +166,8 @@ impl Rendezvous {
         true
     }
 
-    /// Opens the server after the last record: all members of the journal are known, and have as long as any to be heard of.
-    /// Those with an address are told to say that they are there, 50,000 a second.
+    /// Opens the server after the last record: all members of the journal are known, and have as long as any to be
+    /// heard of. Those with an address are told to say that they are there, 50,000 a second.
     pub fn greet(&mut self, now: Instant) {
         self.open(now);
         if self.state.registry.len() > 0 {
@@ -215,9 +216,9 @@ impl Rendezvous {
         self.state.outbox.next().unwrap_or(wait)
     }
 
-    /// Writes records of all that is to be remembered, at most `most` of them, from `cursor` on; the first is 0. Where to go
-    /// on, or `None` when that was all. Records that come as outputs in between are to be kept behind those written before
-    /// them.
+    /// Writes records of all that is to be remembered, at most `most` of them, from `cursor` on; the first is 0.
+    /// Where to go on, or `None` when that was all. Records that come as outputs in between are to be kept behind
+    /// those written before them.
     pub fn snapshot(&self, cursor: u64, most: usize, record: &mut dyn FnMut(&[u8])) -> Option<u64> {
         let registry = &self.state.registry;
         let mut written = Vec::with_capacity(journal::RECORD_LEN);
@@ -341,6 +342,7 @@ impl Rendezvous {
     fn close_some(&mut self, next: u32) -> bool {
         let state = &mut self.state;
         if next == 0 {
+            state.presence.hasten();
             state.publish();
         }
         let end = state.registry.slots().min(next.saturating_add(CLOSE_SLICE));

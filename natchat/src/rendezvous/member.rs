@@ -69,7 +69,8 @@ impl Member {
             heard: 0,
             relayed: RelayBucket::default(),
             told: UNTOLD,
-            hinted: 0,
+            // Long ago, or long from now, which is the same to who counts in a circle.
+            hinted: u16::MAX / 2,
             key: [0; 32],
             incarnation: 0,
             nonce: 0,
@@ -165,8 +166,8 @@ fn begin(id: &MemberId) -> Vec<u8> {
     profile
 }
 
-/// Which counters have come: each is taken once, and a late one if it is at most [`Window::LATE`] behind. Bytes, so that
-/// it takes twelve of them and not sixteen.
+/// Which counters have come: each is taken once, and a late one if it is at most [`Window::LATE`] behind. Bytes, so
+/// that it takes twelve of them and not sixteen.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Window {
     last: [u8; 8],

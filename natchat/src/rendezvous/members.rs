@@ -8,8 +8,8 @@
 //! receives there; with it the member moves. A connection is proof in itself. What is longer than the question goes
 //! only to where the member is known to be.
 //!
-//! A member out of the journal must show a cookie first: it proves that the frame is not one from before the restart, since
-//! counters are not written down, and spares the key agreement for those who do not come back.
+//! A member out of the journal must show a cookie first: it proves that the frame is not one from before the restart,
+//! since counters are not written down, and spares the key agreement for those who do not come back.
 
 use crate::crypto::mac;
 use crate::name::MemberId;
@@ -146,7 +146,9 @@ fn heard(state: &mut State, slot: u32, source: &Source, counter: u64, frame: ToS
     let is_here = is_proven_at(state, slot, source, &frame);
     match frame {
         ToServer::Alive { seen, .. } if is_here => alive(state, slot, source, counter, seen),
-        ToServer::Sync { have, cursor, .. } if is_here => sync(state, slot, counter, have, cursor),
+        ToServer::Sync { have, cursor, .. } if is_here => {
+            sync(state, slot, source, counter, have, cursor)
+        }
         ToServer::Find { id, .. } if is_here => find(state, slot, id),
         ToServer::Alive { .. } | ToServer::Sync { .. } | ToServer::Find { .. } => {
             moved(state, source, number, counter)
@@ -218,7 +220,7 @@ fn moved(state: &mut State, source: &Source, number: u64, counter: u64) {
     state.answer(source, &FromServer::Moved { counter, cookie });
 }
 
-/// Says that a line was handed on: as with an Alive. Elsewhere, that it was and that proof is needed.
+/// Says that a line was handed on, or that nothing is missing: as with an Alive. Elsewhere, that proof is needed.
 fn confirm(state: &mut State, slot: u32, source: &Source, counter: u64, is_here: bool) {
     if is_here {
         let alive = FromServer::Alive {
@@ -264,7 +266,14 @@ fn find(state: &mut State, slot: u32, id: MemberId) {
 }
 
 /// What changed since `have`, or a page of the list.
-fn sync(state: &mut State, slot: u32, counter: u64, have: u64, cursor: Option<u64>) {
+fn sync(
+    state: &mut State,
+    slot: u32,
+    source: &Source,
+    counter: u64,
+    have: u64,
+    cursor: Option<u64>,
+) {
     let told = state.registry[slot].told;
     if told != UNTOLD {
         state.presence.saw(told, have);
@@ -273,18 +282,7 @@ fn sync(state: &mut State, slot: u32, counter: u64, have: u64, cursor: Option<u6
         return;
     }
     if cursor.is_none() && have == state.presence.published() {
-        let source_addr = state.registry[slot].place.place().addr();
-        if let Some(reflexive) = source_addr {
-            let presence = have;
-            state.tell(
-                slot,
-                &FromServer::Alive {
-                    counter,
-                    presence,
-                    reflexive,
-                },
-            );
-        }
+        confirm(state, slot, source, counter, true);
         return;
     }
     if cursor.is_none() {

@@ -14,8 +14,8 @@
 //!                                                         └─► outbox     what is to be done
 //! ```
 //!
-//! Nobody's datagram ends the server, evicts a member or speaks for one, and no answer to an unproven address is longer than
-//! what it answers. Every table is bounded; a member is never given up for a newcomer.
+//! Nobody's datagram ends the server, evicts a member or speaks for one, and no answer to an unproven address is
+//! longer than what it answers. Every table is bounded; a member is never given up for a newcomer.
 
 mod ask;
 mod conns;
@@ -37,4 +37,6 @@ mod presence;
 mod registry;
 mod relay;
 mod state;
+#[cfg(test)]
+mod tests;
 mod wheel;

@@ -1,10 +1,11 @@
 //! Older clients: the text format, and lines between them and everybody else.
 //!
 //! They have no keys. What is believed of them is bounded by what the older format allows, and no further: an ID is
-//! theirs as long as they are there, and only the IP address that it was registered from may register it anew, keep it alive or
-//! give it up (the port may differ: the older client gives up its ID from another socket, and NATs change ports). An ID
-//! that a key owns is not theirs, and they are not told so: their format has no word for it. A keep-alive of an unknown ID counts as a
-//! registration, so a restarted server knows its members again after ten seconds.
+//! theirs as long as they are there, and only the IP address that it was registered from may register it anew, keep
+//! it alive or give it up (the port may differ: the older client gives up its ID from another socket, and NATs change
+//! ports). An ID that a key owns is not theirs, and they are not told so: their format has no word for it. A
+//! keep-alive of an unknown ID counts as a registration, so a restarted server knows its members again after ten
+//! seconds.
 
 use std::net::SocketAddr;
 
@@ -144,8 +145,8 @@ pub(crate) fn serve(state: &mut State) {
     state.older.serve(&state.mains, now, &mut state.outbox);
 }
 
-/// A line of an older client at the port that stands for a member. From whom it is, it says itself; the IP address must be
-/// right, the port need not be.
+/// A line of an older client at the port that stands for a member. From whom it is, it says itself; the IP address
+/// must be right, the port need not be.
 pub(crate) fn line(state: &mut State, port: u16, from: SocketAddr, datagram: &[u8]) {
     let Ok((id, text)) = older::decode_chat(datagram) else {
         state.counts.malformed += 1;

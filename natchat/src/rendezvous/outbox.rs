@@ -1,7 +1,7 @@
 //! What the server wants done, in order: frames lie in one reused arena, so that an answer costs no allocation.
 //!
-//! Bounded: beyond [`ARENA_LEN`] frames are dropped and counted, as a network drops them. Records, events and orders to open
-//! and close are never dropped; there are a few for each input.
+//! Bounded: beyond [`ARENA_LEN`] frames are dropped and counted, as a network drops them. Records, events and orders
+//! to open and close are never dropped; there are a few for each input.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::rendezvous::event::Event;
 use crate::rendezvous::place::Place;
 
 /// Bytes of frames that wait to be fetched: far more than one input or one slice of work gives.
-const ARENA_LEN: usize = 4 << 20;
+const ARENA_LEN: usize = 2 << 20;
 
 /// Where a datagram comes in or goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,18 +1,18 @@
 //! Ports that stand for members, and what older clients have been told of them.
 //!
-//! An older client sends to the address that it was told for a member, and knows no other way. So each member that it may
-//! talk to gets a port of this server: whatever NAT there is, it can send there, and the server sends to it from the
-//! address that it registered with. Ports are opened when the first older client comes and closed when the last one goes. A
-//! port is never given to another member: it is closed, and the next one is the system's choice; a line for somebody who
-//! left must not reach somebody else.
+//! An older client sends to the address that it was told for a member, and knows no other way. So each member that it
+//! may talk to gets a port of this server: whatever NAT there is, it can send there, and the server sends to it from
+//! the address that it registered with. Ports are opened when the first older client comes and closed when the last
+//! one goes. A port is never given to another member: it is closed, and the next one is the system's choice; a line
+//! for somebody who left must not reach somebody else.
 //!
-//! At most as many older clients as there may be ports, each with one; other members have at most [`OTHERS`] of them, so
-//! that older clients, who can do without nothing else, always find some. Members without a port are not told to older
-//! clients. If a port cannot be opened, an older member is told by its own address, as the older server did.
+//! At most as many older clients as there may be ports, each with one; other members have at most [`OTHERS`] of them,
+//! so that older clients, who can do without nothing else, always find some. Members without a port are not told to
+//! older clients. If a port cannot be opened, an older member is told by its own address, as the older server did.
 //!
 //! Nobody can say in the older format that it receives where it seems to be. Until a keep-alive came from the same
-//! address as the registration, an older client is told no more than [`CREDIT`] bytes for each that came from there; from then
-//! on what it is owed is paced.
+//! address as the registration, an older client is told no more than [`CREDIT`] bytes for each that came from there;
+//! from then on what it is owed is paced.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

@@ -6,9 +6,9 @@
 //!                                                                    └─► Sync      to those who have not seen them
 //! ```
 //!
-//! What happens to a member within 50 ms is one change. Nothing is told by any number before it is published, so a change
-//! is never altered once somebody may have it. Who has lost more than the log holds is given the list in pages instead
-//! ([`super::members`]). At most [`TOLD`] are told; the others ask for whom they need.
+//! What happens to a member within 50 ms is one change. Nothing is told by any number before it is published, so a
+//! change is never altered once somebody may have it. Who has lost more than the log holds is given the list in pages
+//! instead ([`super::members`]). At most [`TOLD`] are told; the others ask for whom they need.
 //!
 //! The numbers go on behind those of earlier runs of the server ([`first_number`]), so that nobody takes what it has
 //! seen of an earlier run for what is in this one.
@@ -140,6 +140,11 @@ impl Presence {
         pending.due = Some(pending.due.map_or(due, |before| before.min(due)));
     }
 
+    /// Whatever waits is to be published at the next look.
+    pub(crate) fn hasten(&mut self) {
+        self.pending.due = self.pending.due.map(|_| Duration::ZERO);
+    }
+
     /// What is to be published now: each is to be given to [`Self::publish`], and then [`Self::push`] be called.
     pub(crate) fn take_due(&mut self, now: Duration) -> Option<Vec<(u64, Fate)>> {
         self.pending.due.filter(|&due| due <= now)?;
@@ -226,8 +231,8 @@ impl Presence {
         }
     }
 
-    /// Tells the next `most` of those who are to be told something: member, and the frame without its tag. Whether there
-    /// are more.
+    /// Tells the next `most` of those who are to be told something: member, and the frame without its tag. Whether
+    /// there are more.
     pub(crate) fn work(&mut self, most: usize, mut send: impl FnMut(u64, &[u8])) -> bool {
         let Some(mut job) = self.jobs.pop_front() else {
             return false;
@@ -251,8 +256,8 @@ impl Presence {
         !self.jobs.is_empty()
     }
 
-    /// The frames that bring somebody who knows all changes up to `have` further; `None` if the log is too short, or there
-    /// never was such a change.
+    /// The frames that bring somebody who knows all changes up to `have` further; `None` if the log is too short, or
+    /// there never was such a change.
     pub(crate) fn since(&mut self, have: u64) -> Option<&[Vec<u8>]> {
         if have > self.published || !self.pack(have + 1, self.published) {
             return None;

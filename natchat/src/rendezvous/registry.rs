@@ -1,7 +1,8 @@
 //! Who is a member: found by number and by ID, forgotten when silent for too long.
 //!
-//! A member's number is `serial << 24 | slot`: its slot in the slab, so that a frame's sender is found without a search,
-//! and a serial that is used once, so that no number ever stands for two, restarts included ([`Registry::restore_serial`]).
+//! A member's number is `serial << 24 | slot`: its slot in the slab, so that a frame's sender is found without a
+//! search, and a serial that is used once, so that no number ever stands for two, restarts included
+//! ([`Registry::restore_serial`]).
 //!
 //! The slab grows by whole chunks and never moves; the indices are as large as they will ever be. No operation takes
 //! longer because there are many, but for [`Registry::settle`] at the start.
@@ -22,7 +23,8 @@ pub(crate) const SILENCE: u64 = 30 * TICKS;
 const SLOT_BITS: u32 = 24;
 /// Records made room for at a time.
 const CHUNK: usize = 1_024;
-/// How many serials are left out after a restart: more than can have been used since the last one that reached the disk.
+/// How many serials are left out after a restart: more than can have been used since the last one that reached the
+/// disk.
 const SERIALS_LOST: u64 = 1 << 16;
 /// How far above zero the first serial of all may be: what members of an earlier registry kept in mind should not mean
 /// anybody in this one.
@@ -104,7 +106,9 @@ impl Registry {
             return None;
         }
         if self.free.is_empty() {
+            let first = self.slots();
             self.grow();
+            self.free.extend((first..self.slots()).rev());
         }
         let slot = self.free.pop()?;
         member.number = self.next_number(slot);
@@ -255,10 +259,8 @@ impl Registry {
     }
 
     fn grow(&mut self) {
-        let first = self.slots();
         let chunk = std::iter::repeat_with(Member::empty).take(CHUNK);
         self.chunks.push(chunk.collect());
-        self.free.extend((first..self.slots()).rev());
     }
 
     fn at(&self, slot: u32) -> Option<&Member> {

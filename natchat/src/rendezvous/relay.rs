@@ -1,8 +1,9 @@
 //! Peer frames on their way through the server: from one member to another, whatever is in them.
 //!
-//! Taken from any address if the tag is right: the first frames after a NAT has changed its mind arrive, and their sender is
-//! told that it should say where it is now. They have no counter, so they do not show that their sender is still
-//! there: anybody could send them again. Frames longer than a datagram, which only a connection brings, are dropped.
+//! Taken from any address if the tag is right: the first frames after a NAT has changed its mind arrive, and their
+//! sender is told that it should say where it is now. They have no counter, so they do not show that their sender is
+//! still there: anybody could send them again. Frames longer than a datagram, which only a connection brings, are
+//! dropped.
 
 use crate::crypto::mac;
 use crate::rendezvous::member::Standing;

@@ -1,4 +1,5 @@
-//! All that the server is made of, and what every part of it needs: the time, ways to answer, and how members come and go.
+//! All that the server is made of, and what every part of it needs: the time, ways to answer, and how members come
+//! and go.
 //!
 //! Answers are written in one reused buffer and copied into the arena of outputs, so that none allocates.
 //!
@@ -34,8 +35,8 @@ const AGREEMENTS: u64 = 10_000;
 /// And at once.
 const AGREEMENTS_BURST: u64 = 1_000;
 
-/// STUN answers that are longer than their question, a second for one neighbourhood: enough for a network full of clients,
-/// too few to be worth a forger's while.
+/// STUN answers that are longer than their question, a second for one neighbourhood: enough for a network full of
+/// clients, too few to be worth a forger's while.
 const STUN: u64 = 16;
 /// And at once.
 const STUN_BURST: u64 = 64;

@@ -50,7 +50,8 @@ impl Wheel {
         }
     }
 
-    /// Has `slot` looked at in the given tick; at the next look if that is past, at the end of the turn if it is further.
+    /// Has `slot` looked at in the given tick; at the next look if that is past, at the end of the turn if it is
+    /// further.
     pub(crate) fn set(&mut self, slot: u32, tick: u64) {
         self.cancel(slot);
         let tick = tick.clamp(self.current, self.current + TURN - 1);

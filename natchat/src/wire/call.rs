@@ -1,4 +1,5 @@
-//! 0xFF: asks a peer, through the server, to start checks now: `0xFF · sender u64 · serial u64 · kind u8 · reach · tag`.
+//! 0xFF: asks a peer, through the server, to start checks now:
+//! `0xFF · sender u64 · serial u64 · kind u8 · reach · tag`.
 //!
 //! It brings where the caller may be reached at this moment, reflexive address included; the tag is that of checks.
 

@@ -1,8 +1,8 @@
 //! 0xFC: connectivity checks between peers, `0xFC · kind · sender u64 · txid [12] · addr? · tag`.
 //!
-//! The sender is told by the first eight bytes of the BLAKE3 hash of its static key ([`crate::crypto::identity::KeyTag`]); the tag is
-//! made with the key that both sides derive from their static keys, so a stranger at the same private address cannot
-//! be taken for the friend.
+//! The sender is told by the first eight bytes of the BLAKE3 hash of its static key
+//! ([`crate::crypto::identity::KeyTag`]); the tag is made with the key that both sides derive from their static
+//! keys, so a stranger at the same private address cannot be taken for the friend.
 
 use std::net::SocketAddr;
 

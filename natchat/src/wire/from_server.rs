@@ -17,7 +17,8 @@
 //!
 //! No answer to whoever may have borrowed its address is longer than the question: the tests beside this hold it.
 //! With a tag: Registered, Alive, Presence, Older, Ended, Found. Without one, since no key is known yet or any more:
-//! Challenge, Refused, Observed (these bring the client's nonce back), Moved, Unknown (the counter), Again (only a hint).
+//! Challenge, Refused, Observed (these bring the client's nonce back), Moved, Unknown (the counter), Again (only a
+//! hint).
 
 use std::net::SocketAddr;
 
@@ -325,8 +326,8 @@ impl FromServer {
 }
 
 impl Presence {
-    /// Writes a whole frame but its tag from changes that are written already ([`Change::encode`]), `count` of them, for a server
-    /// that tells the same to many.
+    /// Writes a whole frame but its tag from changes that are written already ([`Change::encode`]), `count` of them,
+    /// for a server that tells the same to many.
     pub fn encode_written(span: &Span, count: u16, changes: &[u8], out: &mut Vec<u8>) {
         let mut writer = Writer::new(out);
         writer.u8(FIRST_BYTE).u8(PRESENCE);

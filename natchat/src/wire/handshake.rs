@@ -1,6 +1,8 @@
-//! 0xFD: the two messages of a Noise IK handshake. `0xFD · 1 · sender u32 · noise` and `0xFD · 2 · sender u32 · receiver u32 · noise`.
+//! 0xFD: the two messages of a Noise IK handshake. `0xFD · 1 · sender u32 · noise` and
+//! `0xFD · 2 · sender u32 · receiver u32 · noise`.
 //!
-//! Sender and receiver are the indices by which each side will find the session of later [`crate::wire::transport`] frames.
+//! Sender and receiver are the indices by which each side will find the session of later [`crate::wire::transport`]
+//! frames.
 
 use crate::wire::codec::{Malformed, Reader, Writer};
 

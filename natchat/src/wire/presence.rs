@@ -1,7 +1,7 @@
 //! Who is there, as a server tells it in [`crate::wire::from_server`]: numbered changes, or pages of the whole list.
 //!
 //! Both forms may be lost, doubled and late like any datagram: their numbers tell what is missing
-//! ([`crate::client::roster`] puts them together again).
+//! (a client puts them together again).
 
 use std::net::SocketAddr;
 

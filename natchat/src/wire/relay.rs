@@ -1,7 +1,7 @@
 //! 0xFA and 0xFB: a peer frame on its way through the server.
 //!
-//! Up: `0xFA · member u64 · to u64 · frame · tag`. Down: `0xFB · from u64 · frame`. No counter: a relayed frame that comes
-//! twice is found out by who it is for. The tag lets nobody spend another one's relay bytes.
+//! Up: `0xFA · member u64 · to u64 · frame · tag`. Down: `0xFB · from u64 · frame`. No counter: a relayed frame that
+//! comes twice is found out by who it is for. The tag lets nobody spend another one's relay bytes.
 
 use crate::wire::Language;
 use crate::wire::codec::{Malformed, Reader, Writer};

@@ -2,7 +2,8 @@
 //!
 //! An answer has what the client needs and no more, so that little is gained by asking in another's name: no SOFTWARE,
 //! no reason phrase, a FINGERPRINT only if the question had one. Whether a question is answered is for
-//! [`crate::rendezvous`] to limit: 20 bytes draw 32, or 44 with IPv6. Credentials are passed over, as none are asked for.
+//! [`crate::rendezvous`] to limit: 20 bytes draw 32, or 44 with IPv6. Credentials are passed over, as none are asked
+//! for.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -12,7 +12,8 @@
 //! | 8 | Older | any | yes |
 //! | 9 | Observe | padded to [`OBSERVE_LEN`] | no |
 //!
-//! Kinds 3 to 8 go on with `member u64 · counter u64`. Padding is zeros. Reading and writing an Alive allocates nothing.
+//! Kinds 3 to 8 go on with `member u64 · counter u64`. Padding is zeros. Reading and writing an Alive allocates
+//! nothing.
 
 use crate::crypto::mac::TAG_LEN;
 use crate::name::MemberId;

@@ -13,8 +13,8 @@ const INTERVAL: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(1);
 /// As many times as this in all; then the server is lost.
 const TRIES: u8 = 4;
-/// When there is reason to doubt (other interfaces, a server started again), it is said again after this, and after twice
-/// as long each time.
+/// When there is reason to doubt (other interfaces, a server started again), it is said again after this, and after
+/// twice as long each time.
 const AGAIN_IN_DOUBT: Duration = Duration::from_millis(100);
 /// As many times as this in all, when in doubt.
 const TRIES_IN_DOUBT: u8 = 3;
@@ -110,17 +110,11 @@ impl KeepAlive {
         Some(sent)
     }
 
-    /// Whether a Moved for this counter is to be answered.
-    pub(crate) fn takes_move(&mut self, counter: u64) -> bool {
-        let Some(place) = self.sent.iter().position(|sent| sent.counter == counter) else {
-            return false;
-        };
-        if self.moves >= MOVES {
-            return false;
-        }
-        self.moves += 1;
-        self.sent.remove(place);
-        true
+    /// Whether one more Moved is to be answered.
+    pub(crate) fn takes_move(&mut self) -> bool {
+        let is_taken = self.moves < MOVES;
+        self.moves += u8::from(is_taken);
+        is_taken
     }
 
     /// UDP works now: nothing more to try.
@@ -154,11 +148,6 @@ impl KeepAlive {
         self.round = None;
         self.ack = None;
         self.next = now + INTERVAL;
-    }
-
-    /// The round trip to the server, as measured last.
-    pub(crate) fn round_trip(&self) -> Option<Duration> {
-        self.round_trip
     }
 
     /// What is due now, one thing at a time.

@@ -1,4 +1,5 @@
-//! Carries frames to the server: datagrams to its addresses, or frames down one TCP connection; and queues all else that is wanted.
+//! Carries frames to the server: datagrams to its addresses, or frames down one TCP connection; and queues all else
+//! that is wanted.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -134,7 +134,7 @@ impl Home {
             self.carrier.send(Link::Udp(addr), frame);
         }
         if is_given_up {
-            self.take_mapping(now);
+            self.take_mapping();
         }
     }
 

@@ -28,8 +28,12 @@ const BUSY_AGAIN: Duration = Duration::from_secs(5);
 const CLOSED_AGAIN: Duration = Duration::from_millis(500);
 /// What makes us greet anew, and cannot prove that it is the server's, does so at most this often.
 const HINT_AGAIN: Duration = Duration::from_secs(1);
+/// An answer to what was said so many counters ago is none.
+const RECENT: u64 = 64;
 /// The most lines of older clients held back until the roster tells whose they are.
 const HELD: usize = 64;
+/// Probe ports that never answer are asked so many times four times.
+const OBSERVATIONS: u8 = 6;
 
 /// What comes.
 impl Home {
@@ -79,7 +83,9 @@ impl Home {
                 reflexive,
             } => {
                 self.alive_answered(now, by, counter, reflexive);
-                self.follow.told(now, presence);
+                if self.session.is_some() && self.is_recent(counter) {
+                    self.follow.told(now, presence);
+                }
             }
             FromServer::Presence(presence) => self.presence(now, presence),
             FromServer::Found { id, entry } => self.found(id, entry),
@@ -97,13 +103,20 @@ impl Home {
             FromServer::Ended { member, reason } if self.member() == Some(member) => {
                 self.over(now, reason);
             }
-            _ => {}
+            // Endings of others than us, and what carries no tag.
+            FromServer::Ended { .. }
+            | FromServer::Challenge { .. }
+            | FromServer::Refused { .. }
+            | FromServer::Moved { .. }
+            | FromServer::Unknown { .. }
+            | FromServer::Again
+            | FromServer::Observed { .. } => {}
         }
     }
 
     pub(crate) fn handle_hint(&mut self, now: Instant, by: Link, frame: FromServer) {
         if let (FromServer::Observed { nonce, addr }, Link::Udp(from)) = (&frame, by) {
-            self.observed(now, from, *nonce, *addr);
+            self.observed(from, *nonce, *addr);
             return;
         }
         let is_server = match by {
@@ -126,18 +139,30 @@ impl Home {
                 }
             }
             FromServer::Moved { counter, cookie } => {
-                let alive = self.session.as_mut().map(|session| &mut session.alive);
-                if alive.is_some_and(|alive| alive.takes_move(counter)) {
+                let is_recent = self.is_recent(counter);
+                let mut alive = self.session.as_mut().map(|session| &mut session.alive);
+                let is_taken = alive
+                    .as_mut()
+                    .is_some_and(|alive| is_recent && alive.takes_move());
+                if is_taken {
                     self.say_alive(now, by, Some(cookie));
                 }
             }
             FromServer::Unknown { counter } => self.unknown(now, counter),
-            FromServer::Again if self.takes_hint(now) => {
+            FromServer::Again if is_time(now, &mut self.next_again) => {
                 if let Some(session) = &mut self.session {
                     session.alive.doubt(now);
                 }
             }
-            _ => {}
+            // Too soon again, and what carries a tag.
+            FromServer::Again
+            | FromServer::Observed { .. }
+            | FromServer::Registered { .. }
+            | FromServer::Alive { .. }
+            | FromServer::Presence(_)
+            | FromServer::Found { .. }
+            | FromServer::Older { .. }
+            | FromServer::Ended { .. } => {}
         }
     }
 
@@ -200,6 +225,7 @@ impl Home {
             alive: KeepAlive::new(now, link),
             probe_ports,
             observer: None,
+            observations: OBSERVATIONS,
             older,
         });
         self.has_joined = true;
@@ -278,6 +304,7 @@ impl Home {
         }
         self.carrier.works();
         self.server_answers();
+        self.own.heard(now);
         if is_udp && sent.link != Link::Tcp {
             self.seen_as(now, Some(reflexive));
         }
@@ -326,25 +353,21 @@ impl Home {
         }
     }
 
+    /// Whether we have said something with this counter lately.
+    fn is_recent(&self, counter: u64) -> bool {
+        let passed = self.counter.checked_sub(counter);
+        passed.is_some_and(|passed| passed < RECENT)
+    }
+
     pub(crate) fn unknown(&mut self, now: Instant, counter: u64) {
-        let is_ours = (self.counter.saturating_sub(64)..=self.counter).contains(&counter);
-        if self.session.is_none() || !is_ours {
+        if self.session.is_none() || !self.is_recent(counter) {
             return;
         }
         if self.leaving.is_some() {
             self.end(Farewell::Left);
-        } else if self.greeting.is_none() && self.takes_hint(now) {
+        } else if self.greeting.is_none() && is_time(now, &mut self.next_unknown) {
             self.greet(now, false);
         }
-    }
-
-    /// Whether something that proves nothing may lead to a question now.
-    pub(crate) fn takes_hint(&mut self, now: Instant) -> bool {
-        if now < self.next_hint {
-            return false;
-        }
-        self.next_hint = now + HINT_AGAIN;
-        true
     }
 
     pub(crate) fn over(&mut self, now: Instant, reason: Ending) {
@@ -384,15 +407,24 @@ impl Home {
     /// The server sees us at this address.
     pub(crate) fn seen_as(&mut self, now: Instant, reflexive: Option<SocketAddr>) {
         let changed = self.own.set_reflexive(reflexive);
-        let is_asked = self
-            .session
-            .as_ref()
-            .is_some_and(|session| session.observer.is_some());
-        if changed == Changed::No && is_asked {
-            return;
-        }
         self.own_changed(changed);
-        self.observe(now);
+        if changed != Changed::No || self.lacks_observation() {
+            self.observe(now);
+        }
+    }
+
+    /// Whether what the NAT does is not known and may be asked once more.
+    fn lacks_observation(&mut self) -> bool {
+        let Some(session) = &mut self.session else {
+            return false;
+        };
+        let observer = session.observer.as_ref();
+        let is_lacking = observer.is_none_or(|it| it.is_over() && it.mapping() == Mapping::Unknown);
+        if !is_lacking || session.observations == 0 {
+            return false;
+        }
+        session.observations -= 1;
+        true
     }
 
     pub(crate) fn observe(&mut self, now: Instant) {
@@ -419,13 +451,7 @@ impl Home {
         session.observer = Some(Observer::new(now, main, targets, &mut self.entropy));
     }
 
-    pub(crate) fn observed(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        nonce: u64,
-        addr: SocketAddr,
-    ) {
+    pub(crate) fn observed(&mut self, from: SocketAddr, nonce: u64, addr: SocketAddr) {
         let observer = self
             .session
             .as_mut()
@@ -434,11 +460,11 @@ impl Home {
             return;
         };
         if observer.observed(from, nonce, addr) && observer.is_over() {
-            self.take_mapping(now);
+            self.take_mapping();
         }
     }
 
-    pub(crate) fn take_mapping(&mut self, now: Instant) {
+    pub(crate) fn take_mapping(&mut self) {
         let observer = self
             .session
             .as_ref()
@@ -455,4 +481,13 @@ impl Home {
             self.carrier.push(Output::ReachChanged { moved });
         }
     }
+}
+
+/// Whether what proves nothing may lead to a question now.
+fn is_time(now: Instant, next: &mut Instant) -> bool {
+    let is_time = *next <= now;
+    if is_time {
+        *next = now + HINT_AGAIN;
+    }
+    is_time
 }

@@ -1,5 +1,5 @@
-//! The machine itself: what it is told and asked from outside. What comes from the server is in [`super::incoming`], what is due
-//! in [`super::due`], what goes there in [`super::outgoing`].
+//! The machine itself: what it is told and asked from outside. What comes from the server is in [`super::incoming`],
+//! what is due in [`super::due`], what goes there in [`super::outgoing`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -68,7 +68,8 @@ pub(crate) struct Home {
     pub(crate) finding: BTreeMap<MemberId, Finding>,
     pub(crate) held: VecDeque<(u64, String)>,
     pub(crate) troubles: Troubles,
-    pub(crate) next_hint: Instant,
+    pub(crate) next_again: Instant,
+    pub(crate) next_unknown: Instant,
     pub(crate) leaving: Option<Leaving>,
     pub(crate) has_joined: bool,
     pub(crate) is_shown: bool,
@@ -91,6 +92,8 @@ pub(crate) struct Session {
     pub(crate) alive: KeepAlive,
     pub(crate) probe_ports: Vec<u16>,
     pub(crate) observer: Option<Observer>,
+    /// Rounds of questions about the NAT that may still be begun without any news.
+    pub(crate) observations: u8,
     pub(crate) older: Recent,
 }
 
@@ -118,6 +121,8 @@ impl Home {
         mut entropy: Entropy,
         now: Instant,
     ) -> Self {
+        // Everybody knows our incarnation: somewhere behind it, so that nobody knows our counters.
+        let first = entropy.below(1 << (COUNTERS - 1));
         let mut carrier = Carrier::new();
         carrier.push(Output::Resolve);
         Self {
@@ -130,7 +135,7 @@ impl Home {
             keys: None,
             incarnation: incarnation.min(INCARNATION_MOST),
             nonce: entropy.next_u64(),
-            counter: incarnation.min(INCARNATION_MOST) << COUNTERS,
+            counter: (incarnation.min(INCARNATION_MOST) << COUNTERS) + first,
             carrier,
             greeting: Some(Greeting::new(now, entropy.next_u64(), false)),
             entropy,
@@ -140,7 +145,8 @@ impl Home {
             finding: BTreeMap::new(),
             held: VecDeque::new(),
             troubles: Troubles::default(),
-            next_hint: now,
+            next_again: now,
+            next_unknown: now,
             leaving: None,
             has_joined: false,
             is_shown: false,
@@ -256,14 +262,6 @@ impl Home {
         true
     }
 
-    /// Somebody unknown has written: asks for the presence changes now (at a bounded rate).
-    pub(crate) fn sync(&mut self, now: Instant) {
-        if self.session.is_some() {
-            self.follow.sync(now);
-        }
-        self.run(now);
-    }
-
     /// Looks for a member that the roster does not have: either it comes ([`Output::Here`]), or [`Output::Nobody`]
     /// within 5 s.
     pub(crate) fn find(&mut self, now: Instant, id: &MemberId) {
@@ -361,19 +359,10 @@ impl Home {
         self.own.reach()
     }
 
-    /// The address that the server sees.
-    pub(crate) fn reflexive(&self) -> Option<SocketAddr> {
-        self.own.reflexive()
-    }
-
-    /// The public address of the NAT that we are behind, if we are behind one: for [`place`].
+    /// The public address of the NAT that we are behind, if we are behind one: for
+    /// [`crate::client::roster::place`].
     pub(crate) fn nat_ip(&self) -> Option<IpAddr> {
         let ip = self.own.reflexive()?.ip();
         (!self.own.is_ours(ip)).then_some(ip)
-    }
-
-    /// The round trip to the server, once measured.
-    pub(crate) fn round_trip(&self) -> Option<Duration> {
-        self.session.as_ref()?.alive.round_trip()
     }
 }

@@ -1,4 +1,5 @@
-//! Finding out what our NAT does to ports (RFC 4787 §4.1): the same socket asks several ports of the server from where it is seen.
+//! Finding out what our NAT does to ports (RFC 4787 §4.1): the same socket asks several ports of the server from
+//! where it is seen.
 //!
 //! Rule: a step is told only of questions that left right after one another. The mapping in use may be hours old, and
 //! others behind the same NAT have taken ports since.

@@ -29,8 +29,8 @@ pub(crate) enum Output {
     Joined,
     /// The roster is known (once): the answer to the first Sync is complete.
     RosterKnown,
-    /// Our own reach has changed: candidates, reflexive address or mapping. `moved`: what was open is not any more (other interfaces or
-    /// reflexive address), not just more known.
+    /// Our own reach has changed: candidates, reflexive address or mapping. `moved`: what was open is not any more
+    /// (other interfaces or reflexive address), not just more known.
     ReachChanged {
         /// Whether old paths are to be doubted.
         moved: bool,

@@ -1,6 +1,6 @@
 //! Where we ourselves may be reached, and whether the server knows.
 //!
-//! The server does not answer a Reach: it is said again until it comes back as our own entry, or a few times.
+//! The server does not answer a Reach: it is said again until it comes back as our own entry, or some times.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -13,6 +13,8 @@ const AGAIN: [Duration; 3] = [
     Duration::from_millis(700),
     Duration::from_secs(2),
 ];
+/// So many times more it is said all over again, each time the server is heard.
+const ROUNDS: u8 = 6;
 /// The most interface addresses told: those of machines with many containers are of no use to anybody.
 const LOCALS: usize = 16;
 
@@ -28,6 +30,8 @@ pub(crate) struct Own {
     /// What the server was told last.
     told: Option<Reach>,
     again: Option<(Instant, usize)>,
+    /// How many times more it may be said all over again, when the server is heard and has not brought it back.
+    rounds: u8,
 }
 
 /// What a change has changed.
@@ -135,6 +139,7 @@ impl Own {
     pub(crate) fn registered(&mut self, told: Reach) {
         self.told = Some(told);
         self.again = None;
+        self.rounds = 0;
     }
 
     /// What the server is to be told now.
@@ -143,6 +148,7 @@ impl Own {
         if self.told.as_ref() != Some(&reach) {
             self.told = Some(reach.clone());
             self.again = Some((now + AGAIN[0], 0));
+            self.rounds = ROUNDS;
             return Some(reach);
         }
         let (_, tries) = self.again.filter(|(due, _)| *due <= now)?;
@@ -154,6 +160,15 @@ impl Own {
     pub(crate) fn confirmed(&mut self, reach: &Reach) {
         if self.told.as_ref() == Some(reach) {
             self.again = None;
+            self.rounds = 0;
+        }
+    }
+
+    /// The server is heard: if it has not brought our reach back, it may not have it.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        if self.again.is_none() && self.rounds > 0 {
+            self.rounds -= 1;
+            self.again = Some((now, 0));
         }
     }
 
@@ -245,5 +260,19 @@ mod tests {
         assert!(own.next_timeout().is_some());
         own.confirmed(&own.for_server());
         assert_eq!(own.next_timeout(), None);
+        own.heard(begin);
+        assert_eq!(own.next_timeout(), None);
+
+        own.set_interfaces(&[ip("10.0.0.3")]);
+        let mut said = 0;
+        for _ in 0..100 {
+            own.heard(begin);
+            let mut now = begin;
+            while own.poll(now).is_some() {
+                said += 1;
+                now = own.next_timeout().unwrap_or(now);
+            }
+        }
+        assert_eq!(said, 4 + 6 * 3);
     }
 }
