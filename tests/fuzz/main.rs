@@ -16,13 +16,14 @@ use bodies::scene::Scene;
 /// What a target does with an input.
 type Check<'s> = Box<dyn Fn(&[u8]) + 's>;
 
-fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 9] {
+fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 10] {
     [
         ("accept_encoding", Box::new(bodies::accept_encoding::check)),
         ("body", Box::new(bodies::body::check)),
         ("conditional", Box::new(bodies::conditional::check)),
         ("conn", Box::new(bodies::conn::check)),
         ("head", Box::new(bodies::head::check)),
+        ("nat_reliable", Box::new(bodies::nat_reliable::check)),
         ("path", Box::new(|input| bodies::path::check(scene, input))),
         ("range", Box::new(bodies::range::check)),
         (

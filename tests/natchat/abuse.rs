@@ -397,7 +397,7 @@ fn a_server_with_another_key_is_shouted_about() {
             .expect("remove the server's key and journal");
     }
     server.start_again();
-    alice.is_warned("key");
+    alice.is_warned("ANOTHER KEY");
     assert_eq!(
         server
             .lines()

@@ -27,7 +27,7 @@ fn wait_for_direct(user: &mut User<'_>, peer: &str) {
     });
 }
 
-/// A conversation in turns; each line must arrive before the next is said.
+/// A conversation in which both speak at once; both lines must arrive before the next are said.
 struct Talk<'u, 'lab> {
     left: &'u mut User<'lab>,
     right: &'u mut User<'lab>,
@@ -35,14 +35,19 @@ struct Talk<'u, 'lab> {
 }
 
 impl Talk<'_, '_> {
-    /// So many lines each way. Returns the longest time that one took.
+    /// So many lines each way. Returns the longest time that two took.
     fn go_on(&mut self, turns: usize) -> Duration {
         let mut longest = Duration::ZERO;
         for _ in 0..turns {
             self.said += 1;
             let text = format!("line {}", self.said);
-            longest = longest.max(self.left.chats_with(self.right, &text));
-            longest = longest.max(self.right.chats_with(self.left, &text));
+            let watch = Stopwatch::start();
+            self.left.chats(self.right.id(), &text);
+            self.right.chats(self.left.id(), &text);
+            for (user, peer) in [(&self.left, &self.right), (&self.right, &self.left)] {
+                user.sees(&format!("From {} [{text}]", peer.id()));
+            }
+            longest = longest.max(watch.elapsed());
         }
         longest
     }

@@ -193,6 +193,7 @@ fn a_file_that_was_cut_off_goes_on_where_it_stopped() {
         });
         if number == 0 {
             bob = bob.dies().join(server.addr());
+            alice.sees_start("big.bin with bob has stopped at ");
         } else {
             alice = alice.dies().join(server.addr());
         }
@@ -326,7 +327,7 @@ fn strange_names_do_no_harm() {
         "$(touch x)",
         "con.txt",
         "a\\b",
-        " spaces ",
+        "two  spaces",
         &longest,
         &korean,
         "x.part",

@@ -147,8 +147,14 @@ impl<'lab> Server<'lab> {
     /// Stops it as its keeper would, and returns what it wrote.
     #[track_caller]
     pub(crate) fn stop(&mut self) -> Output {
+        self.stop_by(Signal::TERM)
+    }
+
+    /// Stops it by this signal.
+    #[track_caller]
+    pub(crate) fn stop_by(&mut self, signal: Signal) -> Output {
         let mut running = self.running.take().expect("it is not stopped");
-        running.signal(Signal::TERM);
+        running.signal(signal);
         let output = running.wait(SOON);
         output.succeeds().lacks("panicked");
         output

@@ -20,6 +20,7 @@ mod due;
 mod follow;
 mod greeting;
 mod incoming;
+mod letters;
 mod link;
 mod machine;
 mod observe;
@@ -31,5 +32,6 @@ mod recent;
 mod tests;
 mod troubles;
 
+pub(crate) use letters::GIVEN_UP;
 pub(crate) use machine::Home;
 pub(crate) use output::Output;

@@ -4,7 +4,7 @@
 //! older client, in the lookup, or at once.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -25,7 +25,6 @@ use crate::crypto::safety::safety_number;
 use crate::name::MemberId;
 use crate::path::paths::{MAIN_SOCKET, Route, Socket};
 use crate::wire::from_server::{Departure, Entry, EntryClient};
-use crate::wire::older;
 use crate::wire::relay::Down;
 
 /// Who we are.
@@ -44,6 +43,8 @@ pub(crate) struct Talk {
     pub(crate) home: Home,
     company: Company,
     lookup: Lookup,
+    /// Lines under way to older clients, by their tickets.
+    handing_on: BTreeMap<u64, (MemberId, String)>,
     transfers: Transfers,
     pub(crate) is_roster_known: bool,
     pub(crate) has_joined: bool,
@@ -59,6 +60,7 @@ impl Talk {
             home,
             company,
             lookup: Lookup::default(),
+            handing_on: BTreeMap::new(),
             transfers: Transfers::new(),
             is_roster_known: false,
             has_joined: false,
@@ -159,19 +161,29 @@ impl Talk {
     }
 
     fn chat_to_older(&mut self, now: Instant, id: &MemberId, member: u64, text: &str) {
-        let reason = if self.company.trust().judge(id, None) == Verdict::Changed {
+        if self.company.trust().judge(id, None) == Verdict::Changed {
             self.company.tell_changed(id, None);
-            Some(Undelivered::KeyChanged)
-        } else if !older::parts(text).all(|part| self.home.older(now, member, part)) {
-            Some(Undelivered::NotJoined)
-        } else {
-            None
+            return self.not_delivered(id, text, Undelivered::KeyChanged);
+        }
+        match self.home.older(now, member, text) {
+            Some(ticket) => _ = self.handing_on.insert(ticket, (id.clone(), kept(text))),
+            None => self.not_delivered(id, text, Undelivered::NotJoined),
+        }
+    }
+
+    /// A line to an older client has ended.
+    fn handed_on(&mut self, ticket: u64, confirmed: bool) {
+        let Some((to, text)) = self.handing_on.remove(&ticket) else {
+            return;
         };
-        let (to, text) = (id.clone(), kept(text));
-        self.show(match reason {
-            Some(reason) => Event::NotDelivered { to, text, reason },
-            None => Event::HandedOn { to, text },
-        });
+        if confirmed {
+            return self.show(Event::HandedOn { to, text });
+        }
+        let reason = match self.home.roster().get(&to) {
+            Some(_) => Undelivered::NoAnswer(home::GIVEN_UP),
+            None => Undelivered::Left,
+        };
+        self.not_delivered(&to, &text, reason);
     }
 
     /// Shows the safety number.
@@ -280,6 +292,7 @@ impl Talk {
     /// Whether nothing is under way, neither lines nor files.
     pub(crate) fn is_all_said(&self) -> bool {
         self.lookup.is_empty()
+            && self.handing_on.is_empty()
             && !self.company.has_undelivered()
             && self.company.unsent() == 0
             && !self.transfers.is_busy()
@@ -292,6 +305,9 @@ impl Talk {
 
     /// Ends all lines.
     pub(crate) fn give_up(&mut self, now: Instant, reason: Undelivered) {
+        for (to, text) in std::mem::take(&mut self.handing_on).into_values() {
+            self.not_delivered(&to, &text, reason);
+        }
         while let Some(id) = self.lookup.overdue(None) {
             self.not_found(&id, reason);
         }
@@ -376,6 +392,9 @@ impl Talk {
                     Departure::Left => Event::Left(entry.id),
                     Departure::Silent => Event::Silent(entry.id),
                 })
+            }
+            home::Output::HandedOn { ticket, confirmed } => {
+                return self.handed_on(ticket, confirmed);
             }
             home::Output::Older { from, text } => return self.older_says(from, text),
             home::Output::Nobody(id) => return self.not_found(&id, self.nowhere()),

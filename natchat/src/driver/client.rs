@@ -11,7 +11,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -20,18 +21,16 @@ use common::console::{Console, ConsoleConfig, ConsoleEvent};
 use common::exit::{self, ExitStatus};
 use common::log::Logger;
 use common::shutdown::Shutdown;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 
 use super::batch::Receiving;
 use super::disk::job_of;
 use super::entropy;
-use super::interfaces::{self, Watch};
-use super::link::{Change, Link, Settled};
+use super::link::{Change, Settled};
 use super::mailbox::{Inbox, Mailbox, mailbox};
+use super::net::{Net, Ready};
 use super::resolve::Host;
 use super::screen::{Screen, Stamps};
-use super::sockets::Sockets;
+use super::signals::Signals;
 use super::store::{Store, Who};
 use super::worker::{Told, Worker};
 use crate::client::files::{FileReply, FileRequest};
@@ -98,17 +97,15 @@ pub struct Session {
     answers: VecDeque<Answer>,
     farewell: Option<Farewell>,
 
-    sockets: Sockets,
+    net: Net,
     receiving: Receiving,
-    link: Link,
-    watch: Option<Watch>,
-    addresses: Vec<IpAddr>,
     host: Host,
     is_resolving: bool,
 
     mailbox: Mailbox<Message>,
     // Before those that are waited for at the end: a signal that comes then finds nobody, and ends the program.
     inbox: Inbox<Message>,
+    signals: Signals,
     worker: Worker,
     // Before the console: what is to be shown is shown while it is open.
     screen: Screen,
@@ -116,7 +113,6 @@ pub struct Session {
     typing: Typing,
 
     clock: Clock,
-    logger: Logger,
 }
 
 impl Session {
@@ -144,7 +140,7 @@ impl Session {
             server: pins.server,
             peers: pins.members,
         };
-        let sockets = Sockets::open(config.local_port, logger)?;
+        let net = Net::open(config.local_port, logger)?;
         let identity = Identity::from_secret(secret);
         let machine = Client::new(
             config,
@@ -156,16 +152,8 @@ impl Session {
         );
 
         let (mailbox, inbox) = mailbox().map_err(failed("make a message queue"))?;
-        // One that comes when all is said, and only the disk or the screen is waited for.
-        let gone = || exit::now(ExitStatus::Interrupted);
-        mailbox
-            .forward(
-                "signals",
-                shutdown.events().clone(),
-                |_| Message::Signal,
-                gone,
-            )
-            .map_err(failed(THREAD))?;
+        let events = shutdown.events().clone();
+        let signals = Signals::forward(events, mailbox.clone(), || Message::Signal);
         let tell = mailbox.clone();
         let tell = move |told| {
             // A loop that has ended wants no answer.
@@ -180,28 +168,25 @@ impl Session {
         };
         let (console, typed) = Console::open(console_config).map_err(failed("use the terminal"))?;
         mailbox
-            .forward("typed lines", typed, Message::Console, || {})
+            .forward("typed lines", typed, Message::Console)
             .map_err(failed(THREAD))?;
         let console = Arc::new(console);
         Ok(Self {
             machine,
             answers: VecDeque::new(),
             farewell: None,
-            sockets,
+            net,
             receiving: Receiving::new(),
-            link: Link::None,
-            watch: Watch::open().ok(),
-            addresses: Vec::new(),
             host,
             is_resolving: false,
             mailbox,
             inbox,
+            signals: signals.map_err(failed(THREAD))?,
             worker,
             screen: Screen::open(Arc::clone(&console), stamps, clock).map_err(failed(THREAD))?,
             console,
             typing: Typing::Idle,
             clock,
-            logger,
         })
     }
 
@@ -211,21 +196,20 @@ impl Session {
     /// If the system no longer tells of events.
     pub fn run(mut self) -> Result<Farewell, Error> {
         let now = self.clock.now();
-        self.tell(now, Input::LocalPort(self.sockets.port()));
-        self.addresses = self.look_for_addresses();
-        self.tell(now, Input::Interfaces(self.addresses.clone()));
+        self.tell(now, Input::LocalPort(self.net.sockets.port()));
+        let addresses = self.net.new_addresses().unwrap_or_default();
+        self.tell(now, Input::Interfaces(addresses));
         self.resolve();
         let mut deadline = self.obey(now);
         loop {
-            self.sockets.flush();
-            self.link.flush();
+            self.net.flush();
             if let Some(farewell) = self.farewell {
                 return Ok(farewell);
             }
             self.ask();
-            let ready = self
-                .wait(deadline)
-                .map_err(failed("wait for the network"))?;
+            let timeout = deadline.map(|at| at.saturating_duration_since(self.clock.now()));
+            let ready = self.net.wait(self.inbox.bell(), self.output(), timeout);
+            let ready = ready.map_err(failed("wait for the network"))?;
             let now = self.clock.now();
             if deadline.is_some_and(|deadline| deadline <= now) {
                 self.machine.handle_timeout(now);
@@ -262,15 +246,15 @@ impl Session {
     fn drain(&mut self) -> Option<Instant> {
         loop {
             match self.machine.poll_output() {
-                Output::Send { route, ttl, bytes } => self.sockets.send(route, ttl, &bytes),
+                Output::Send { route, ttl, bytes } => self.net.sockets.send(route, ttl, &bytes),
                 Output::TcpOpen(addrs) => self.connect(&addrs),
-                Output::TcpSend(frame) => self.link.send(&frame),
-                Output::TcpClose => self.link.close(),
+                Output::TcpSend(frame) => self.net.link.send(&frame),
+                Output::TcpClose => self.net.link.close(),
                 Output::OpenSockets(count) => {
                     self.answers
-                        .push_back(Answer::Opened(self.sockets.open_further(count)));
+                        .push_back(Answer::Opened(self.net.sockets.open_further(count)));
                 }
-                Output::CloseSockets(numbers) => self.sockets.close(&numbers),
+                Output::CloseSockets(numbers) => self.net.sockets.close(&numbers),
                 Output::Resolve => self.resolve(),
                 Output::Show(event) => self.screen.event(&event),
                 Output::Pin(pin) => self.pin(pin),
@@ -285,9 +269,9 @@ impl Session {
     }
 
     fn connect(&mut self, addrs: &[SocketAddr]) {
-        self.link.open(addrs);
-        if self.link.is_hopeless() {
-            self.link.close();
+        self.net.link.open(addrs);
+        if self.net.link.is_hopeless() {
+            self.net.link.close();
             self.answers.push_back(Answer::LinkClosed);
         }
     }
@@ -330,81 +314,12 @@ impl Session {
         }
     }
 
-    fn look_for_addresses(&self) -> Vec<IpAddr> {
-        interfaces::addresses().unwrap_or_else(|error| {
-            let reason = exit::io_message(&error);
-            self.logger.debug(
-                "client",
-                "the system does not tell its addresses",
-                &[("reason", (&reason).into())],
-            );
-            Vec::new()
-        })
-    }
-
     /// Asks for a line, if the machine takes one.
     fn ask(&mut self) {
         if self.typing == Typing::Idle && self.machine.takes_lines() {
             self.console.ask(PROMPT);
             self.typing = Typing::Asked;
         }
-    }
-}
-
-/// What may have something for us.
-#[derive(Debug)]
-struct Ready {
-    messages: bool,
-    addresses: bool,
-    sockets: Vec<Socket>,
-    link: Vec<usize>,
-}
-
-impl Session {
-    fn wait(&self, deadline: Option<Instant>) -> io::Result<Ready> {
-        let mut fds = vec![PollFd::from_borrowed_fd(self.inbox.bell(), PollFlags::IN)];
-        let numbers: Vec<Socket> = self.sockets.waits().map(|(number, _)| number).collect();
-        fds.extend(
-            self.sockets
-                .waits()
-                .map(|(_, fd)| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
-        );
-        let link_at = fds.len();
-        fds.extend(
-            self.link
-                .waits()
-                .map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)),
-        );
-        let watch_at = fds.len();
-        fds.extend(
-            self.watch
-                .iter()
-                .map(|watch| PollFd::new(watch, PollFlags::IN)),
-        );
-        let timeout =
-            deadline.map(|deadline| timespec(deadline.saturating_duration_since(self.clock.now())));
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let is_ready = |at: usize| {
-            fds.get(at)
-                .is_some_and(|fd: &PollFd<'_>| !fd.revents().is_empty())
-        };
-        let sockets = numbers
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| is_ready(1 + at));
-        Ok(Ready {
-            messages: is_ready(0),
-            addresses: is_ready(watch_at),
-            sockets: sockets.map(|(_, number)| *number).collect(),
-            // The last one first: what is settled leaves the list.
-            link: (0..watch_at - link_at)
-                .rev()
-                .filter(|at| is_ready(link_at + at))
-                .collect(),
-        })
     }
 
     fn take(&mut self, now: Instant, ready: &Ready) {
@@ -423,17 +338,24 @@ impl Session {
                 }
             }
         }
-        if ready.addresses && self.watch.as_ref().is_some_and(Watch::has_news) {
-            let addresses = self.look_for_addresses();
-            if addresses != self.addresses {
-                self.addresses.clone_from(&addresses);
-                self.tell(now, Input::Interfaces(addresses));
-            }
+        if ready.unread {
+            self.leave(now);
+        }
+        if ready.addresses
+            && let Some(addresses) = self.net.new_addresses()
+        {
+            self.tell(now, Input::Interfaces(addresses));
         }
     }
 
+    /// Where lines go, if who reads them may go away without a signal; not when we are leaving anyhow.
+    fn output(&self) -> Option<BorrowedFd<'static>> {
+        let is_of_interest = self.typing != Typing::Over && !self.console.is_terminal();
+        is_of_interest.then(rustix::stdio::stdout)
+    }
+
     fn take_datagrams(&mut self, now: Instant, socket: Socket) {
-        for index in 0..self.sockets.receive(socket, &mut self.receiving) {
+        for index in 0..self.net.sockets.receive(socket, &mut self.receiving) {
             if let Some(datagram) = self.receiving.get(index) {
                 let (from, bytes) = (datagram.from, datagram.bytes);
                 self.machine.handle(
@@ -450,8 +372,8 @@ impl Session {
     }
 
     fn take_frames(&mut self, now: Instant, index: usize) {
-        let (frames, change) = match self.link.settle(index) {
-            Settled::Open => self.link.receive(),
+        let (frames, change) = match self.net.link.settle(index) {
+            Settled::Open => self.net.link.receive(),
             Settled::Change(change) => (Vec::new(), Some(change)),
             Settled::Nothing => return,
         };
@@ -486,6 +408,7 @@ impl Session {
             }
             Message::Console(ConsoleEvent::EndOfInput) => self.leave(now),
             Message::Console(ConsoleEvent::Interrupt) | Message::Signal => {
+                self.signals.taken();
                 if self.typing == Typing::Over {
                     exit::now(ExitStatus::Interrupted);
                 }
@@ -528,12 +451,4 @@ fn incarnation(clock: Clock) -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        // A wait of so many seconds ends with something else.
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
 }

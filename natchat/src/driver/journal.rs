@@ -12,31 +12,25 @@
 //! for the disk: what cannot be written for long is thrown away and told, and the file then written anew.
 //! What a record says is the machine's business.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use common::exit::io_message;
 use common::log::Logger;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 use rustix::fs::{FlockOperation, flock};
 
-use super::store::Store;
+use super::store::{Store, private};
 use crate::error::Error;
+use records::{push, read};
+use writer::{Order, Writer};
 
-/// The first line.
-const TITLE: &[u8] = b"natchat journal 1\n";
-
-/// The longest record.
-const RECORD_LEN: usize = 4096;
-
-/// Length and check.
-const HEAD_LEN: usize = 6;
+mod records;
+mod writer;
 
 /// Bytes handed to the writer at once.
 const BATCH_LEN: usize = 64 << 10;
@@ -53,9 +47,6 @@ const GROWTH: u64 = 2;
 
 /// How long a disk that failed is left alone.
 const ANEW_INTERVAL: Duration = Duration::from_secs(30);
-
-/// How long what is written may be lost to a power failure.
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An open journal.
 #[derive(Debug)]
@@ -75,19 +66,6 @@ pub(super) struct Journal {
     logger: Logger,
     /// As long as it is open, no other server takes the folder.
     _lock: File,
-}
-
-/// What the writer is told.
-#[derive(Debug)]
-enum Order {
-    /// Append this.
-    Append(Vec<u8>),
-    /// Begin a new file.
-    Begin,
-    /// Append this to the new file alone.
-    Snapshot(Vec<u8>),
-    /// Put the new file in the place of the old one.
-    Finish,
 }
 
 impl Journal {
@@ -113,14 +91,9 @@ impl Journal {
         let (file, len) = read(&path, logger, restore)?;
         let is_lacking = Arc::new(AtomicBool::new(false));
         let (orders, taken) = bounded(QUEUE_LEN);
-        let writer = Writer {
-            new_path: store.path("journal.new"),
-            path: path.clone(),
-            file: Appended { file, len },
-            new: None,
-            is_lacking: Arc::clone(&is_lacking),
-            logger,
-        };
+        let new_path = store.path("journal.new");
+        let lacking = Arc::clone(&is_lacking);
+        let writer = Writer::new(path.clone(), new_path, (file, len), lacking, logger);
         let writer = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || writer.run(&taken))
@@ -267,433 +240,5 @@ fn lock(path: &Path) -> io::Result<File> {
     }
 }
 
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600);
-    options
-}
-
-/// One record, as it is in the file.
-fn push(out: &mut Vec<u8>, record: &[u8]) {
-    let len = match u16::try_from(record.len()) {
-        Ok(len) if (1..=RECORD_LEN).contains(&record.len()) => len,
-        _ => {
-            debug_assert!(false, "a record of {} bytes", record.len());
-            return;
-        }
-    };
-    out.extend_from_slice(&len.to_be_bytes());
-    out.extend_from_slice(&check(record));
-    out.extend_from_slice(record);
-}
-
-fn check(record: &[u8]) -> [u8; 4] {
-    let [a, b, c, d, ..] = *blake3::hash(record).as_bytes();
-    [a, b, c, d]
-}
-
-/// Reads a journal, or begins one: the file, to be appended to, and the length of what is good in it.
-fn read(path: &Path, logger: Logger, restore: &mut dyn FnMut(&[u8])) -> Result<(File, u64), Error> {
-    let failed = |source| Error::Store {
-        path: path.to_owned(),
-        source,
-    };
-    let file = private()
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(failed)?;
-    let whole_len = file.metadata().map_err(failed)?.len();
-    let mut reader = Reader {
-        input: BufReader::with_capacity(1 << 20, &file),
-        good_len: 0,
-        record: Vec::new(),
-    };
-    let end = loop {
-        match reader.next().map_err(failed)? {
-            Found::Record => restore(&reader.record),
-            Found::End(end) => break end,
-        }
-    };
-    let mut good_len = reader.good_len;
-    match end {
-        End::Whole => {}
-        End::Cut => logger.warn(
-            "journal",
-            "its last record was cut off",
-            &[("bytes", (whole_len - good_len).into())],
-        ),
-        End::Damaged => {
-            return Err(Error::Damaged {
-                path: path.to_owned(),
-                what: "journal",
-            });
-        }
-    }
-    file.set_len(good_len).map_err(failed)?;
-    (&file).seek(SeekFrom::Start(good_len)).map_err(failed)?;
-    if good_len == 0 {
-        (&file).write_all(TITLE).map_err(failed)?;
-        good_len = TITLE.len() as u64;
-    }
-    Ok((file, good_len))
-}
-
-/// Reads records off a file.
-struct Reader<'a> {
-    input: BufReader<&'a File>,
-    /// The length of what was read and is good.
-    good_len: u64,
-    record: Vec<u8>,
-}
-
-/// What was read.
-enum Found {
-    /// A record.
-    Record,
-    /// No further one.
-    End(End),
-}
-
-/// How a file ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// After a record.
-    Whole,
-    /// In the middle of one, or in zeros that a power failure left.
-    Cut,
-    /// In something else.
-    Damaged,
-}
-
-impl Reader<'_> {
-    fn next(&mut self) -> io::Result<Found> {
-        if self.good_len == 0
-            && let Some(end) = self.title()?
-        {
-            return Ok(Found::End(end));
-        }
-        let mut head = [0; HEAD_LEN];
-        match fill(&mut self.input, &mut head)? {
-            0 => return Ok(Found::End(End::Whole)),
-            HEAD_LEN => {}
-            _ => return Ok(Found::End(End::Cut)),
-        }
-        let [a, b, check_bytes @ ..] = head;
-        let len = usize::from(u16::from_be_bytes([a, b]));
-        self.record.resize(len, 0);
-        let got = fill(&mut self.input, &mut self.record)?;
-        if len == 0 || got < len || check(&self.record) != check_bytes {
-            return Ok(Found::End(self.end()?));
-        }
-        self.good_len += (HEAD_LEN + len) as u64;
-        Ok(Found::Record)
-    }
-
-    fn title(&mut self) -> io::Result<Option<End>> {
-        let mut title = [0; TITLE.len()];
-        let len = fill(&mut self.input, &mut title)?;
-        if len == TITLE.len() && title == TITLE {
-            self.good_len = len as u64;
-            return Ok(None);
-        }
-        Ok(Some(match TITLE.starts_with(&title[..len]) {
-            true if len == 0 => End::Whole,
-            true => End::Cut,
-            false => End::Damaged,
-        }))
-    }
-
-    /// After something that is no record: whether it is what a crash leaves.
-    fn end(&mut self) -> io::Result<End> {
-        let mut rest = Vec::new();
-        self.input.read_to_end(&mut rest)?;
-        let is_nothing = rest.iter().all(|byte| *byte == 0);
-        Ok(if is_nothing { End::Cut } else { End::Damaged })
-    }
-}
-
-/// As many bytes as there are.
-fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut len = 0;
-    while len < buffer.len() {
-        match input.read(&mut buffer[len..]) {
-            Ok(0) => break,
-            Ok(more) => len += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(len)
-}
-
-/// The thread that waits for the disk.
-#[derive(Debug)]
-struct Writer {
-    path: PathBuf,
-    new_path: PathBuf,
-    file: Appended,
-    new: Option<Appended>,
-    is_lacking: Arc<AtomicBool>,
-    logger: Logger,
-}
-
-/// A file with only whole records in it.
-#[derive(Debug)]
-struct Appended {
-    file: File,
-    len: u64,
-}
-
-impl Writer {
-    fn run(mut self, orders: &Receiver<Order>) {
-        let mut is_synced = true;
-        loop {
-            let order = match orders.recv_timeout(SYNC_INTERVAL) {
-                Ok(order) => order,
-                Err(RecvTimeoutError::Timeout) if is_synced => match orders.recv() {
-                    Ok(order) => order,
-                    Err(_) => return,
-                },
-                Err(RecvTimeoutError::Timeout) => {
-                    is_synced = true;
-                    self.note(self.file.file.sync_data());
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.note(self.file.file.sync_data());
-                    return;
-                }
-            };
-            is_synced = false;
-            let done = self.obey(order);
-            self.note(done);
-        }
-    }
-
-    fn obey(&mut self, order: Order) -> io::Result<()> {
-        match order {
-            Order::Append(batch) => {
-                let new = self.new.as_mut().map_or(Ok(()), |new| new.append(&batch));
-                self.file.append(&batch).and(new)
-            }
-            Order::Begin => {
-                let file = private().create(true).truncate(true).open(&self.new_path)?;
-                let mut new = Appended { file, len: 0 };
-                new.append(TITLE)?;
-                self.new = Some(new);
-                Ok(())
-            }
-            Order::Snapshot(batch) => self.new.as_mut().map_or(Ok(()), |new| new.append(&batch)),
-            Order::Finish => self.finish(),
-        }
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        // Without a whole new file the old one stays.
-        let Some(new) = self.new.take() else {
-            return Ok(());
-        };
-        new.file.sync_all()?;
-        fs::rename(&self.new_path, &self.path)?;
-        self.file = new;
-        Ok(())
-    }
-
-    /// Tells the first of a row of failures. A new file that lacks something is given up.
-    fn note(&mut self, done: io::Result<()>) {
-        let Err(error) = done else { return };
-        self.new = None;
-        if !self.is_lacking.swap(true, Ordering::Relaxed) {
-            let (path, reason) = (self.path.display(), io_message(&error));
-            self.logger.warn(
-                "journal",
-                "cannot be written",
-                &[("path", (&path).into()), ("reason", (&reason).into())],
-            );
-        }
-    }
-}
-
-impl Appended {
-    /// All of it or nothing.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let written = self.file.write_all(bytes);
-        if written.is_ok() {
-            self.len += bytes.len() as u64;
-        } else {
-            // A part of it may be there.
-            self.file.set_len(self.len)?;
-            self.file.seek(SeekFrom::Start(self.len))?;
-        }
-        written
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use common::clock::Clock;
-    use common::log::{Format, Level};
-
-    use super::*;
-
-    #[test]
-    fn records_come_back_in_order() {
-        let (_folder, store) = store();
-        assert_eq!(records(&store), Vec::<Vec<u8>>::new());
-        let mut journal = open(&store).unwrap();
-        for record in [&b"one"[..], b"two", &[0; RECORD_LEN]] {
-            journal.append(record);
-        }
-        journal.flush();
-        journal.append(b"not flushed");
-        drop(journal);
-        let expected = [
-            b"one".to_vec(),
-            b"two".to_vec(),
-            vec![0; RECORD_LEN],
-            b"not flushed".to_vec(),
-        ];
-        assert_eq!(records(&store), expected);
-    }
-
-    #[test]
-    fn however_a_crash_cuts_it_whole_records_stay() {
-        let (_folder, store) = store();
-        let mut journal = open(&store).unwrap();
-        journal.append(b"one");
-        journal.append(b"second");
-        drop(journal);
-        let path = store.path("journal");
-        let whole = fs::read(&path).unwrap();
-        let ends = [TITLE.len() + HEAD_LEN + 3, whole.len()];
-        for len in 0..=whole.len() {
-            for zeros in [0, 100] {
-                let is_between = ends.contains(&len) || len == TITLE.len();
-                if zeros > 0 && !is_between {
-                    continue;
-                }
-                let mut bytes = whole[..len].to_vec();
-                bytes.resize(len + zeros, 0);
-                fs::write(&path, bytes).unwrap();
-                let count = ends.iter().filter(|end| len >= **end).count();
-                assert_eq!(
-                    records(&store).len(),
-                    count,
-                    "{len} bytes and {zeros} zeros"
-                );
-                let mut journal = open(&store).unwrap();
-                journal.append(b"later");
-                drop(journal);
-                assert_eq!(
-                    records(&store).len(),
-                    count + 1,
-                    "{len} bytes and {zeros} zeros"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn damage_is_refused_and_stays() {
-        let (_folder, store) = store();
-        let mut journal = open(&store).unwrap();
-        (0..3).for_each(|_| journal.append(b"record"));
-        drop(journal);
-        let path = store.path("journal");
-        let whole = fs::read(&path).unwrap();
-        for at in [0, TITLE.len() + 3, TITLE.len() + HEAD_LEN + 2] {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 1;
-            fs::write(&path, &bytes).unwrap();
-            assert!(
-                matches!(open(&store), Err(Error::Damaged { .. })),
-                "byte {at}"
-            );
-            assert_eq!(fs::read(&path).unwrap(), bytes, "byte {at}");
-        }
-        fs::write(&path, "something else").unwrap();
-        assert!(matches!(open(&store), Err(Error::Damaged { .. })));
-    }
-
-    #[test]
-    fn a_new_file_has_the_snapshot_and_what_came_meanwhile() {
-        let (_folder, store) = store();
-        let mut journal = open(&store).unwrap();
-        journal.append(b"old");
-        journal.begin_anew(Clock::start().now());
-        assert!(journal.takes_snapshot() && journal.is_anew());
-        journal.snapshot(b"state 1");
-        journal.flush_snapshot();
-        journal.append(b"meanwhile");
-        journal.snapshot(b"state 2");
-        journal.finish();
-        assert!(!journal.is_anew());
-        journal.append(b"later");
-        drop(journal);
-        let expected = [&b"state 1"[..], b"meanwhile", b"state 2", b"later"];
-        assert_eq!(records(&store), expected);
-        assert!(!store.path("journal.new").exists());
-    }
-
-    #[test]
-    fn a_new_file_that_was_not_finished_counts_for_nothing() {
-        let (_folder, store) = store();
-        let mut journal = open(&store).unwrap();
-        journal.append(b"old");
-        journal.begin_anew(Clock::start().now());
-        journal.snapshot(b"state");
-        journal.append(b"meanwhile");
-        drop(journal);
-        assert_eq!(records(&store), [&b"old"[..], b"meanwhile"]);
-    }
-
-    #[test]
-    fn it_is_written_anew_when_it_has_grown() {
-        let (_folder, store) = store();
-        let mut journal = open(&store).unwrap();
-        assert!(!journal.is_overgrown(Clock::start().now()));
-        let mut count = 0_u64;
-        while !journal.is_overgrown(Clock::start().now()) {
-            journal.append(&[7; RECORD_LEN]);
-            journal.flush();
-            count += 1;
-            // The writer may be behind.
-            assert!(count < 100 * GROWN_LEN / RECORD_LEN as u64);
-        }
-        assert!(count >= GROWN_LEN / RECORD_LEN as u64 - 1);
-    }
-
-    #[test]
-    fn one_server_at_a_time() {
-        let (_folder, store) = store();
-        let journal = open(&store).unwrap();
-        let error = open(&store).unwrap_err();
-        assert!(
-            common::exit::describe(&error).contains("another natchat server"),
-            "{error:?}"
-        );
-        drop(journal);
-        open(&store).unwrap();
-    }
-
-    fn store() -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        (folder, store)
-    }
-
-    fn open(store: &Store) -> Result<Journal, Error> {
-        Journal::open(store, quiet(), &mut |_| {})
-    }
-
-    fn records(store: &Store) -> Vec<Vec<u8>> {
-        let mut records = Vec::new();
-        drop(Journal::open(store, quiet(), &mut |record| records.push(record.to_vec())).unwrap());
-        records
-    }
-
-    fn quiet() -> Logger {
-        Logger::new(Level::Error, Format::Text, Clock::start())
-    }
-}
+mod tests;

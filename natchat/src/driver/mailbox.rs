@@ -47,7 +47,7 @@ impl<T> Mailbox<T> {
         is_heard
     }
 
-    /// Passes on all that comes by a channel, on a thread of its own. What comes when the loop has ended is told to `gone`.
+    /// Passes on all that comes by a channel, on a thread of its own.
     ///
     /// # Errors
     /// If the system has no thread left.
@@ -56,7 +56,6 @@ impl<T> Mailbox<T> {
         name: &str,
         from: Receiver<U>,
         wrap: fn(U) -> T,
-        gone: fn(),
     ) -> io::Result<()>
     where
         T: Send + 'static,
@@ -64,11 +63,8 @@ impl<T> Mailbox<T> {
     {
         let mailbox = self.clone();
         let forward = move || {
-            for message in from {
-                if !mailbox.post(wrap(message)) {
-                    gone();
-                }
-            }
+            // Until either end is gone.
+            from.iter().map(wrap).all(|message| mailbox.post(message))
         };
         // Never waited for: it holds nothing that would have to be put in order.
         std::thread::Builder::new()
@@ -120,7 +116,7 @@ mod tests {
         let (mailbox, inbox) = mailbox().unwrap();
         let (sender, from) = bounded(4);
         mailbox
-            .forward("test", from, |number: u8| u32::from(number), || {})
+            .forward("test", from, |number: u8| u32::from(number))
             .unwrap();
         assert!(!rings(&inbox, 0));
         sender.send(7).unwrap();

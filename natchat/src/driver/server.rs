@@ -15,23 +15,24 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use common::clock::Clock;
-use common::exit::{self, ExitStatus};
 use common::log::{Level, Logger};
-use common::shutdown::{Shutdown, Signal};
+use common::shutdown::Shutdown;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::batch::Receiving;
-use super::conns::{Conns, Marks};
+use super::conns::Conns;
 use super::entropy;
 use super::interfaces;
 use super::journal::Journal;
 use super::mailbox::{Inbox, mailbox};
+use super::mark::{MARKS, Mark};
 use super::names::Family;
 use super::ports::{Place, Ports};
 use super::printer::Printer;
+use super::signals::Signals;
 use super::store::Store;
 use super::sys::BATCH;
 use crate::config::ServerConfig;
@@ -69,7 +70,7 @@ pub struct Server {
     /// Where the next slice of a new journal begins, if there is one.
     snapshot_at: Option<u64>,
     // Before those that may have to be waited for, so that a second signal finds nobody who would take it.
-    inbox: Inbox<Signal>,
+    inbox: Inbox<()>,
     journal: Journal,
     printer: Printer,
     clock: Clock,
@@ -95,12 +96,9 @@ impl Server {
             .map_err(|error| failed("watch sockets")(error.into()))?;
         let (mut ports, conns) = open(config, &epoll, logger)?;
         let (mailbox, inbox) = mailbox().map_err(failed("make a message queue"))?;
-        // One that comes when all is said, and only the disk or the screen is waited for.
-        let gone = || exit::now(ExitStatus::Interrupted);
-        let signals = shutdown.events().clone();
-        mailbox
-            .forward("signals", signals, |signal| signal, gone)
-            .map_err(failed("start a thread"))?;
+        let events = shutdown.events().clone();
+        // One is enough to end in order; another one ends at once.
+        Signals::forward(events, mailbox, || ()).map_err(failed("start a thread"))?;
 
         let identity = Identity::from_secret(secret);
         let mut machine = Rendezvous::new(config.limits, identity, entropy, clock.now());
@@ -334,7 +332,7 @@ impl Server {
         })
     }
 
-    fn watch_all(&self, inbox: &Inbox<Signal>) -> io::Result<()> {
+    fn watch_all(&self, inbox: &Inbox<()>) -> io::Result<()> {
         epoll::add(
             &self.epoll,
             inbox.bell(),
@@ -430,78 +428,5 @@ fn raise_descriptors() {
                 maximum,
             },
         );
-    }
-}
-
-/// What an event of the system is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
-    /// A signal.
-    Bell,
-    /// Datagrams.
-    Port(Place),
-    /// Somebody connects.
-    Listener(usize),
-    /// A connection.
-    Conn(u32),
-}
-
-const MARKS: Marks = Marks {
-    listener: |place| Mark::Listener(place).bits(),
-    conn: |conn| Mark::Conn(conn).bits(),
-};
-
-impl Mark {
-    /// As one number, for the kernel to keep: a kind and what tells one of it.
-    fn bits(self) -> u64 {
-        let (kind, which) = match self {
-            Self::Bell => (0, 0),
-            Self::Port(Place::Main(place)) => (1, place as u64),
-            Self::Port(Place::Probe(place)) => (2, place as u64),
-            Self::Port(Place::Older(slot, place)) => (3, u64::from(slot) << 32 | place as u64),
-            Self::Listener(place) => (4, place as u64),
-            Self::Conn(conn) => (5, u64::from(conn)),
-        };
-        kind << KIND_SHIFT | which
-    }
-
-    /// What [`Mark::bits`] gave.
-    fn of(bits: u64) -> Self {
-        let which = bits & ((1 << KIND_SHIFT) - 1);
-        let low = u32::try_from(which & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-        let place = low as usize;
-        match bits >> KIND_SHIFT {
-            1 => Self::Port(Place::Main(place)),
-            2 => Self::Port(Place::Probe(place)),
-            3 => Self::Port(Place::Older(
-                u16::try_from(which >> 32).unwrap_or(u16::MAX),
-                place,
-            )),
-            4 => Self::Listener(place),
-            5 => Self::Conn(low),
-            _ => Self::Bell,
-        }
-    }
-}
-
-const KIND_SHIFT: u32 = 56;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn marks_come_back_as_they_were() {
-        let rows = [
-            Mark::Bell,
-            Mark::Port(Place::Main(3)),
-            Mark::Port(Place::Probe(5)),
-            Mark::Port(Place::Older(u16::MAX, 7)),
-            Mark::Listener(9),
-            Mark::Conn(u32::MAX),
-        ];
-        for mark in rows {
-            assert_eq!(Mark::of(mark.bits()), mark);
-        }
     }
 }

@@ -185,7 +185,7 @@ impl Store {
             let mut file = private().create_new(true).open(&new)?;
             file.write_all(bytes)?;
             file.sync_all()?;
-            fs::rename(&new, path)
+            replace_file(&new, path)
         };
         write().map_err(|source| failed(path, source))
     }
@@ -193,8 +193,21 @@ impl Store {
 
 const PINS: &str = "pins";
 
+/// Puts one file in the place of another of the same folder, so that a power failure leaves either whole.
+///
+/// # Errors
+/// If it cannot be renamed.
+pub(super) fn replace_file(new: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(new, path)?;
+    if let Some(folder) = path.parent() {
+        // Some file systems cannot write a folder through; then it is their affair.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
+}
+
 /// For files that nobody else may read.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options

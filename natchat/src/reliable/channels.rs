@@ -140,6 +140,13 @@ impl Channels {
             .map_or(0, |out| out.stream.unsent())
     }
 
+    pub(crate) fn held(&self) -> u64 {
+        self.incoming
+            .values()
+            .map(|incoming| incoming.stream.held())
+            .sum()
+    }
+
     pub(crate) fn abandon(&mut self, channel: Channel) {
         if let Some(out) = self.outgoing.get_mut(&channel) {
             out.stream.abandon();

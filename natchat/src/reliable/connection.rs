@@ -153,6 +153,12 @@ impl Connection {
         self.channels.read(channel, out, limit)
     }
 
+    /// Bytes that memory is held for because the peer has sent them, or what comes after them.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.channels.held()
+    }
+
     /// Gives up all that was written to this channel and has not arrived: the peer skips it and reads [`Read::Gap`]. Offsets go on.
     pub fn abandon(&mut self, channel: Channel) {
         self.channels.abandon(channel);

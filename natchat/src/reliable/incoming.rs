@@ -71,6 +71,11 @@ impl Incoming {
         self.limit.saturating_sub(self.base)
     }
 
+    /// Bytes that memory is held for.
+    pub(crate) fn held(&self) -> u64 {
+        self.bytes.len() as u64 + self.closed_len
+    }
+
     /// The limit that leaves the peer a window of so many bytes, if it is higher than what it knows by a quarter of the window.
     pub(crate) fn wants(&self, window: u64) -> Option<u64> {
         let limit = self

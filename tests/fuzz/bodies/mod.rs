@@ -17,6 +17,7 @@ mod cut;
 mod exchange;
 pub mod head;
 mod judge;
+pub mod nat_reliable;
 pub mod path;
 pub mod range;
 pub mod reply;

@@ -25,6 +25,7 @@ impl Home {
         self.run_session(now);
         self.run_greeting(now);
         self.run_finding(now);
+        self.run_letters(now);
         self.run_leaving(now);
         self.tell_happenings();
     }
@@ -170,6 +171,30 @@ impl Home {
         }
     }
 
+    pub(crate) fn run_letters(&mut self, now: Instant) {
+        self.letters.give_up(now);
+        while let Some(frame) = self.letters.poll_again(now) {
+            self.say_sealed(frame);
+        }
+        while let Some(member) = self.member() {
+            let Some((to, text)) = self.letters.poll_part() else {
+                break;
+            };
+            let (counter, len) = (self.next_counter(), text.len());
+            let letter = ToServer::Older {
+                member,
+                counter,
+                to,
+                text,
+            };
+            let Some(frame) = self.sealed(&letter) else {
+                break;
+            };
+            self.letters.said(now, to, len, counter, frame.clone());
+            self.say_sealed(frame);
+        }
+    }
+
     pub(crate) fn run_leaving(&mut self, now: Instant) {
         let Some(leaving) = &mut self.leaving else {
             return;
@@ -197,14 +222,24 @@ impl Home {
                 Happening::Gone { entry, .. } if entry.id == self.id => continue,
                 Happening::Here { entry, before } => {
                     self.finding.remove(&entry.id);
+                    let former = before
+                        .as_ref()
+                        .filter(|before| before.member != entry.member);
+                    if let Some(former) = former {
+                        self.letters.gone(former.member);
+                    }
                     Output::Here { entry, before }
                 }
-                Happening::Gone { entry, how } => Output::Gone { entry, how },
+                Happening::Gone { entry, how } => {
+                    self.letters.gone(entry.member);
+                    Output::Gone { entry, how }
+                }
                 Happening::Known => Output::RosterKnown,
             };
             self.carrier.push(output);
         }
         self.release_held();
+        self.tell_letters();
     }
 
     pub(crate) fn tell_ourselves(&mut self, entry: &Entry) {

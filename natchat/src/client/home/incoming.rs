@@ -83,6 +83,7 @@ impl Home {
                 reflexive,
             } => {
                 self.alive_answered(now, by, counter, reflexive);
+                self.letters.confirmed(now, counter);
                 if self.session.is_some() && self.is_recent(counter) {
                     self.follow.told(now, presence);
                 }
@@ -217,7 +218,10 @@ impl Home {
         // What was asked in the name of the former number is asked again in that of the new one.
         let older = match self.session.take() {
             Some(session) if session.member == member => session.older,
-            _ => Recent::default(),
+            _ => {
+                self.letters.renumbered();
+                Recent::default()
+            }
         };
         self.session = Some(Session {
             member,

@@ -10,6 +10,7 @@ use crate::client::home::alive::KeepAlive;
 use crate::client::home::carrier::Carrier;
 use crate::client::home::follow::Follow;
 use crate::client::home::greeting::Greeting;
+use crate::client::home::letters::{Letters, Ticket};
 use crate::client::home::link::Link;
 use crate::client::home::observe::Observer;
 use crate::client::home::output::Output;
@@ -23,10 +24,8 @@ use crate::crypto::entropy::Entropy;
 use crate::crypto::identity::{Identity, PublicKey};
 use crate::crypto::mac::MacKey;
 use crate::name::MemberId;
-use crate::wire::older;
 use crate::wire::reach::Reach;
 use crate::wire::relay::{UP_OVERHEAD, Up};
-use crate::wire::to_server::ToServer;
 
 /// A Leave is said again after this, and after twice as long each time.
 pub(crate) const LEAVE_AGAIN: Duration = Duration::from_millis(100);
@@ -66,6 +65,7 @@ pub(crate) struct Home {
     pub(crate) own: Own,
     pub(crate) follow: Follow,
     pub(crate) finding: BTreeMap<MemberId, Finding>,
+    pub(crate) letters: Letters,
     pub(crate) held: VecDeque<(u64, String)>,
     pub(crate) troubles: Troubles,
     pub(crate) next_again: Instant,
@@ -143,6 +143,7 @@ impl Home {
             own: Own::default(),
             follow: Follow::default(),
             finding: BTreeMap::new(),
+            letters: Letters::default(),
             held: VecDeque::new(),
             troubles: Troubles::default(),
             next_again: now,
@@ -244,22 +245,13 @@ impl Home {
         true
     }
 
-    /// Sends a line to an older client, in parts if it is long; false if we are not joined.
-    pub(crate) fn older(&mut self, _now: Instant, to: u64, text: &str) -> bool {
-        let Some(member) = self.member() else {
-            return false;
-        };
-        for part in older::parts(text) {
-            let counter = self.next_counter();
-            let text = part.to_owned();
-            self.say(&ToServer::Older {
-                member,
-                counter,
-                to,
-                text,
-            });
-        }
-        true
+    /// Sends a line to an older client, in parts if it is long; `None` if we are not joined. Ends with
+    /// [`Output::HandedOn`], after 5 s without a confirmation at the latest.
+    pub(crate) fn older(&mut self, now: Instant, to: u64, text: &str) -> Option<Ticket> {
+        self.session.as_ref()?;
+        let ticket = self.letters.write(now, to, text);
+        self.run(now);
+        Some(ticket)
     }
 
     /// Looks for a member that the roster does not have: either it comes ([`Output::Here`]), or [`Output::Nobody`]
@@ -315,6 +307,7 @@ impl Home {
         }
         let mut dues: Vec<Instant> = self.finding.values().map(|finding| finding.due).collect();
         dues.extend(self.greeting.as_ref().map(Greeting::next_timeout));
+        dues.extend(self.letters.next_timeout());
         dues.extend(
             self.leaving
                 .as_ref()

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::client::event::Event;
 use crate::client::home::greeting::Greeting;
+use crate::client::home::letters::Handed;
 use crate::client::home::link::Link;
 use crate::client::home::machine::{Home, Keys};
 use crate::client::home::output::Output;
@@ -92,8 +93,26 @@ impl Home {
 
     /// Says something by the way in use.
     pub(crate) fn say(&mut self, frame: &ToServer) {
-        if let (Some(session), Some(keys)) = (&self.session, &self.keys) {
-            self.carrier.send(session.link, sealed(keys, frame));
+        if let Some(bytes) = self.sealed(frame) {
+            self.say_sealed(bytes);
+        }
+    }
+
+    pub(crate) fn say_sealed(&mut self, bytes: Vec<u8>) {
+        if let Some(session) = &self.session {
+            self.carrier.send(session.link, bytes);
+        }
+    }
+
+    pub(crate) fn sealed(&self, frame: &ToServer) -> Option<Vec<u8>> {
+        Some(sealed(self.keys.as_ref()?, frame))
+    }
+
+    /// Tells which lines to older clients have ended.
+    pub(crate) fn tell_letters(&mut self) {
+        while let Some((ticket, handed)) = self.letters.poll_ended() {
+            let confirmed = handed == Handed::On;
+            self.carrier.push(Output::HandedOn { ticket, confirmed });
         }
     }
 
@@ -129,6 +148,8 @@ impl Home {
             self.has_ended = true;
             self.session = None;
             self.carrier.close();
+            self.letters.give_up_all();
+            self.tell_letters();
             self.carrier.push(Output::Ended(farewell));
         }
     }

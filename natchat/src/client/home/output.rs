@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::client::event::Event;
+use crate::client::home::letters::Ticket;
 use crate::client::io::Farewell;
 use crate::crypto::identity::PublicKey;
 use crate::name::MemberId;
@@ -51,6 +52,13 @@ pub(crate) enum Output {
     },
     /// Nobody of this ID is there: answers [`super::Home::find`].
     Nobody(MemberId),
+    /// A line for an older client ([`super::Home::older`]) has ended: all of it was handed on, or not all.
+    HandedOn {
+        /// Which line.
+        ticket: Ticket,
+        /// Whether the server has confirmed all of it.
+        confirmed: bool,
+    },
     /// A line from a member with an older client.
     Older {
         /// Who.

@@ -230,14 +230,75 @@ fn lines_from_older_clients_come_once_and_with_a_name() {
 }
 
 #[test]
-fn lines_to_older_clients_go_in_parts() {
+fn lines_to_older_clients_go_in_parts_and_in_order() {
+    for lost in [false, true] {
+        let mut world = World::joined();
+        let mut count = 0_u32;
+        world.loss = Box::new(move |_, _, _| {
+            count += 1;
+            lost && count % 3 == 1
+        });
+        let long = "가".repeat(500);
+        for text in [&*long, "hi", ""] {
+            assert!(world.home.older(world.now, 7, text).is_some());
+        }
+        world.drain();
+        world.until(5 * SECOND, |world| world.told.len() == 3);
+        let lens: Vec<usize> = world.server.heard_older.iter().map(String::len).collect();
+        assert_eq!(lens, [1_098, 402, 2, 0]);
+        assert_eq!(
+            world.told(),
+            ["handed 1 true", "handed 2 true", "handed 3 true"]
+        );
+    }
+}
+
+#[test]
+fn lines_to_older_clients_that_end_undelivered() {
+    // Nobody confirms.
     let mut world = World::joined();
-    assert!(world.home.older(world.now, 7, &"가".repeat(500)));
-    assert!(world.home.older(world.now, 7, "hi"));
+    world.is_server_up = false;
+    for text in ["hi", "again"] {
+        world.home.older(world.now, 7, text).unwrap();
+    }
     world.drain();
+    let took = world.until(6 * SECOND, |world| world.count("handed 2 false") == 1);
+    assert_eq!((took, world.count("handed 1 false")), (5_000, 1));
+
+    // The receiver goes.
+    let mut world = World::joined();
+    world.server.join(other(7, "bob"));
+    let push = world.server.push(1);
+    world.server_says(push);
     world.run(SECOND);
-    let lens: Vec<usize> = world.server.heard_older.iter().map(String::len).collect();
-    assert_eq!(lens, [1_098, 402, 2]);
+    world.loss = Box::new(|there, _, _| there);
+    world.home.older(world.now, 7, "hi").unwrap();
+    world.server.go(7, Departure::Left);
+    let push = world.server.push(1);
+    world.server_says(push);
+    world.run(Duration::from_millis(10));
+    assert_eq!(world.told()[1..], ["gone bob Left", "handed 1 false"]);
+}
+
+#[test]
+fn lines_to_older_clients_end_before_the_link_does() {
+    let mut world = World::joined();
+    world.loss = Box::new(|there, _, _| there);
+    world.home.older(world.now, 7, "hi").unwrap();
+    world.home.leave(world.now);
+    world.drain();
+    world.run(2 * SECOND);
+    assert_eq!(world.told(), ["handed 1 false", "ended Left"]);
+}
+
+#[test]
+fn a_line_to_an_older_client_outlives_the_server() {
+    let mut world = World::joined();
+    world.server.restart();
+    world.home.older(world.now, 7, "hi").unwrap();
+    world.drain();
+    world.until(2 * SECOND, |world| world.count("handed 1 true") == 1);
+    assert_eq!(world.server.heard_older, ["hi"]);
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(super) struct Server {
     /// What the client said last in an Alive.
     pub(super) seen: u64,
     pub(super) heard_older: Vec<String>,
+    /// The counters of these.
+    handed: Vec<u64>,
 }
 
 pub(super) struct Member {
@@ -57,6 +59,7 @@ impl Server {
             registers: 0,
             seen: 0,
             heard_older: Vec::new(),
+            handed: Vec::new(),
         }
     }
 
@@ -162,7 +165,12 @@ impl Server {
         };
         assert!(member.keys.1.open(bytes).is_some(), "a tag is right");
         if counter <= member.counter {
-            return Vec::new();
+            let is_same = matches!(frame, ToServer::Older { .. }) && self.handed.contains(&counter);
+            return if is_same {
+                self.alive(counter, by)
+            } else {
+                Vec::new()
+            };
         }
         member.counter = counter;
         let is_moved = member.link != by;
@@ -182,11 +190,7 @@ impl Server {
                     member.link = by;
                     self.log_ourselves();
                 }
-                self.say(&FromServer::Alive {
-                    counter,
-                    presence: self.latest(),
-                    reflexive: addr(by),
-                })
+                self.alive(counter, by)
             }
             ToServer::Reach { reach, .. } => {
                 member.register.reach = reach.clone();
@@ -219,12 +223,21 @@ impl Server {
             }
             ToServer::Older { text, .. } => {
                 self.heard_older.push(text.clone());
-                Vec::new()
+                self.handed.push(counter);
+                self.alive(counter, by)
             }
             ToServer::Hello { .. } | ToServer::Register(_) | ToServer::Observe { .. } => {
                 unreachable!("taken before")
             }
         }
+    }
+
+    fn alive(&self, counter: u64, by: Link) -> Said {
+        self.say(&FromServer::Alive {
+            counter,
+            presence: self.latest(),
+            reflexive: addr(by),
+        })
     }
 
     /// Pushes the last so many changes.

@@ -315,6 +315,7 @@ impl World {
                 Output::Here { entry, .. } => format!("here {}", entry.id),
                 Output::Gone { entry, how } => format!("gone {} {how:?}", entry.id),
                 Output::Nobody(id) => format!("nobody {id}"),
+                Output::HandedOn { ticket, confirmed } => format!("handed {ticket} {confirmed}"),
                 Output::Older { from, text } => format!("older {from} {text}"),
                 Output::Ended(farewell) => format!("ended {farewell:?}"),
             };
