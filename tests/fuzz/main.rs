@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 pub mod bodies;
 mod fields;
+mod nat;
 mod replies;
 mod requests;
 
@@ -16,7 +17,7 @@ use bodies::scene::Scene;
 /// What a target does with an input.
 type Check<'s> = Box<dyn Fn(&[u8]) + 's>;
 
-fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 10] {
+fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 11] {
     [
         ("accept_encoding", Box::new(bodies::accept_encoding::check)),
         ("body", Box::new(bodies::body::check)),
@@ -24,6 +25,7 @@ fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 10] {
         ("conn", Box::new(bodies::conn::check)),
         ("head", Box::new(bodies::head::check)),
         ("nat_reliable", Box::new(bodies::nat_reliable::check)),
+        ("nat_wire", Box::new(bodies::nat_wire::check)),
         ("path", Box::new(|input| bodies::path::check(scene, input))),
         ("range", Box::new(bodies::range::check)),
         (

@@ -18,6 +18,7 @@ mod exchange;
 pub mod head;
 mod judge;
 pub mod nat_reliable;
+pub mod nat_wire;
 pub mod path;
 pub mod range;
 pub mod reply;

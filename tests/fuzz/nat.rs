@@ -1,0 +1,62 @@
+//! Datagrams made by chance: noise behind a first byte and a kind that mean something, and the kept ones cut, lengthened and
+//! changed.
+
+use std::fs;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::bodies::nat_wire::check;
+use crate::{here, listed};
+
+/// The seeds that have a byte to change.
+fn kept() -> Vec<Vec<u8>> {
+    let seeds = listed(&here().join("seeds").join("nat_wire"));
+    let read = |seed| fs::read(seed).expect("a seed that was listed");
+    let datagrams = seeds.into_iter().map(read);
+    datagrams.filter(|bytes| !bytes.is_empty()).collect()
+}
+
+#[test]
+fn every_cut_of_every_kept_datagram() {
+    for datagram in kept() {
+        for len in 0..datagram.len() {
+            check(&datagram[..len]);
+            check(&datagram[len..]);
+        }
+        for more in [0, 1, 255] {
+            check(&[&datagram[..], &[more]].concat());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn noise(first in 0xF8..=0xFF_u8, kind in 0..14_u8, noise in vec(any::<u8>(), 0..300)) {
+        check(&[&[first, kind], &*noise].concat());
+        check(&noise);
+    }
+
+    #[test]
+    fn a_kept_datagram_with_some_bytes_changed(
+        which: Index, changes in vec((any::<Index>(), any::<u8>()), 1..5), other: Index, at: Index,
+    ) {
+        let kept = kept();
+        let mut datagram = which.get(&kept).clone();
+        for (place, byte) in changes {
+            *place.get_mut(&mut datagram) = byte;
+        }
+        check(&datagram);
+        // The front of one and the back of another.
+        let at = at.index(datagram.len());
+        let other = other.get(&kept);
+        let back = &other[at.min(other.len())..];
+        check(&[&datagram[..at], back].concat());
+    }
+
+    #[test]
+    fn what_older_clients_could_say(text in "(client|server|me)(_(register|Keep Alive|[a-z가_ ]{0,9}|10\\.0\\.0\\.1:1)){0,5}") {
+        check(text.as_bytes());
+    }
+}
