@@ -17,13 +17,14 @@ use bodies::scene::Scene;
 /// What a target does with an input.
 type Check<'s> = Box<dyn Fn(&[u8]) + 's>;
 
-fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 11] {
+fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 12] {
     [
         ("accept_encoding", Box::new(bodies::accept_encoding::check)),
         ("body", Box::new(bodies::body::check)),
         ("conditional", Box::new(bodies::conditional::check)),
         ("conn", Box::new(bodies::conn::check)),
         ("head", Box::new(bodies::head::check)),
+        ("nat_paths", Box::new(bodies::nat_paths::check)),
         ("nat_reliable", Box::new(bodies::nat_reliable::check)),
         ("nat_wire", Box::new(bodies::nat_wire::check)),
         ("path", Box::new(|input| bodies::path::check(scene, input))),

@@ -17,6 +17,7 @@ mod cut;
 mod exchange;
 pub mod head;
 mod judge;
+pub mod nat_paths;
 pub mod nat_reliable;
 pub mod nat_wire;
 pub mod path;
