@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use harness::{Random, SOON, wait_until};
 
-use crate::older::Older;
+use crate::older::{OFTEN, Older};
 use crate::people::{Person, Place, Server, User, join};
 use crate::tap::{Fate, Tap, Way};
 
@@ -186,8 +186,8 @@ fn nobody_speaks_for_a_member() {
     let mut server = Server::here();
     let mut alice = join(Place::Here, "alice", server.addr());
     let bob = join(Place::Here, "bob", server.addr());
-    let old = Older::here([8, 2], "old", server.addr());
-    let other = Older::here([8, 3], "other", server.addr());
+    let old = Older::here_keeping_alive([8, 2], "old", server.addr(), OFTEN);
+    let other = Older::here_keeping_alive([8, 3], "other", server.addr(), OFTEN);
     for user in [&alice, &bob] {
         user.meets("old");
         user.meets("other");
@@ -221,6 +221,7 @@ fn nobody_speaks_for_a_member() {
     alice.chats_with(&bob, "hi");
     alice.chats("old", "hi");
     old.hears("From alice [hi]");
+    alice.sees_start("Handed on to old [hi]");
     other.chat("old", "hello");
     old.hears("From other [hello]");
     assert_eq!(alice.lines().len(), before[0].len() + 2, "{alice}");
@@ -238,7 +239,14 @@ fn nobody_speaks_for_a_member() {
 fn answers_are_no_longer_than_questions() {
     let server = Server::here();
     let members: Vec<_> = (1..=100)
-        .map(|number| Older::here([20, number], &format!("member{number}"), server.addr()))
+        .map(|number| {
+            Older::here_keeping_alive(
+                [20, number],
+                &format!("member{number}"),
+                server.addr(),
+                OFTEN,
+            )
+        })
         .collect();
     members[99].meets("member100");
     let tap = Tap::before(server.addr());
@@ -299,7 +307,7 @@ fn a_crowd_from_one_neighbourhood_keeps_nobody_else_out() {
         crowd[number % crowd.len()].says(text, server.addr());
     }
     let alice = join(Place::Here, "alice", server.addr());
-    let old = Older::here([31, 1], "old", server.addr());
+    let old = Older::here_keeping_alive([31, 1], "old", server.addr(), OFTEN);
     alice.meets("old");
     old.meets("alice");
     let lines = server.lines();

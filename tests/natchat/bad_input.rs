@@ -2,9 +2,9 @@
 
 use std::net::{TcpListener, UdpSocket};
 
-use harness::{Command, Output, SOON, Sandbox, needs_root};
+use harness::{Command, Output, SOON, Sandbox, needs_root, wait_until};
 
-use crate::people::{Person, Place, Server, join};
+use crate::people::{Person, Place, Server, User, join};
 
 #[test]
 fn lines_that_are_no_commands() {
@@ -33,25 +33,22 @@ fn lines_that_are_no_commands() {
         "@chat a_b hi",
         "\u{1b}[31mred",
     ];
-    for line in rows {
-        let before = alice.warnings().len();
+    let said = |user: &User<'_>| [user.lines(), user.warnings()].concat();
+    for (number, line) in rows.into_iter().enumerate() {
+        let before = said(&alice).len();
         alice.types(line);
-        // The next line's complaint would come behind a second one of this line.
-        alice.types("@nonsense");
-        alice.running().wait_stderr_for(
-            &format!("complaint about {line:?}"),
-            crate::people::SLOWLY,
-            |bytes| {
-                String::from_utf8_lossy(bytes).contains("@nonsense")
-                    && crate::people::lines(bytes).len() >= before + 2
-            },
-        );
-        let warnings = alice.warnings();
-        assert_eq!(warnings.len(), before + 2, "{line:?}: {warnings:#?}");
-        assert!(
-            !warnings.concat().contains('\u{1b}'),
-            "{line:?}: {warnings:#?}"
-        );
+        wait_until(&format!("complaint about {line:?}"), SOON, || {
+            said(&alice).len() > before
+        });
+        // A second complaint would come before the answer to this.
+        alice.types("@verify bob");
+        alice.sees_all_within(SOON, "safety number", |lines| {
+            let numbers = lines.iter().filter(|line| line.starts_with("Safety "));
+            numbers.count() == number + 1
+        });
+        let lines = said(&alice);
+        assert_eq!(lines.len(), before + 2, "{line:?}: {lines:#?}");
+        assert!(!lines.concat().contains('\u{1b}'), "{line:?}: {lines:#?}");
     }
     // An empty line is nobody's mistake.
     let before = alice.warnings().len();
@@ -198,10 +195,24 @@ fn ports_that_are_taken() {
         let output = refused(command.arg("--data").arg(data.path()));
         output.stderr_has(&addr);
     }
-    let addr = "192.0.2.77:0";
+    let port = udp.local_addr().expect("a bound socket").port().to_string();
+    let client = Person::new(Place::Here, "alice").with(&["--port", &port]);
+    // It takes every address, on which the port is taken too.
+    refused(client.command("127.0.0.1:9")).stderr_has(&port);
+    let addr = "203.0.113.77:0";
     let data = Sandbox::new();
     let command = Command::built("natchat").args(["server", "--bind", addr]);
-    refused(command.arg("--data").arg(data.path())).stderr_has("192.0.2.77");
+    refused(command.arg("--data").arg(data.path())).stderr_has("203.0.113.77");
+}
+
+#[test]
+fn a_folder_of_a_server_that_runs() {
+    let server = Server::here();
+    let command = Command::built("natchat").args(["server", "--bind", "127.0.0.1:0"]);
+    let path = server.data().path();
+    let output = refused(command.arg("--data").arg(path));
+    output.stderr_has(&path.display().to_string());
+    join(Place::Here, "alice", server.addr());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use harness::SOON;
@@ -22,6 +22,9 @@ const LOCAL_PORT: u16 = 10_081;
 
 /// Between two keep-alives.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// An interval for tests that are not about it.
+pub(crate) const OFTEN: Duration = Duration::from_millis(500);
 
 /// The longest datagram that it receives; the rest of a longer one is cut off.
 const RECEIVE_LEN: usize = 2_048;
@@ -38,7 +41,6 @@ pub(crate) struct Older {
     local: Arc<UdpSocket>,
     global: Arc<UdpSocket>,
     state: Arc<State>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 /// What its threads share.
@@ -63,15 +65,38 @@ impl Older {
     /// Joins from a host of a lab.
     #[track_caller]
     pub(crate) fn on(host: Host<'_>, id: &str, server: SocketAddr) -> Self {
+        Self::on_keeping_alive(host, id, server, KEEP_ALIVE)
+    }
+
+    /// The same, at another interval: the server gives no more than the beginning of a long list before it has heard
+    /// a second time of whom it gives it to.
+    #[track_caller]
+    pub(crate) fn on_keeping_alive(
+        host: Host<'_>,
+        id: &str,
+        server: SocketAddr,
+        interval: Duration,
+    ) -> Self {
         let addr = host.addr();
         let sockets = host.enter(|| Self::sockets(addr));
-        Self::join(id, server, sockets, KEEP_ALIVE)
+        Self::join(id, server, sockets, interval)
     }
 
     /// Joins from an address of this machine, which no other older client may have at the same time.
     #[track_caller]
     pub(crate) fn here([net, host]: [u8; 2], id: &str, server: SocketAddr) -> Self {
-        Self::join(id, server, Self::sockets(here(net, host)), KEEP_ALIVE)
+        Self::here_keeping_alive([net, host], id, server, KEEP_ALIVE)
+    }
+
+    /// The same, at another interval: see [`Older::on_keeping_alive`].
+    #[track_caller]
+    pub(crate) fn here_keeping_alive(
+        [net, host]: [u8; 2],
+        id: &str,
+        server: SocketAddr,
+        interval: Duration,
+    ) -> Self {
+        Self::join(id, server, Self::sockets(here(net, host)), interval)
     }
 
     fn sockets(addr: Ipv4Addr) -> io::Result<[UdpSocket; 2]> {
@@ -92,37 +117,35 @@ impl Older {
         let own = sockets[0].local_addr().expect("a bound socket");
         let [local, global] = sockets.map(Arc::new);
         let state = Arc::new(State::default());
-        let mut client = Self {
+        let client = Self {
             id: id.to_owned(),
             server,
             own,
             local,
             global,
             state,
-            threads: Vec::new(),
         };
         client.tell_server("register", &client.global);
         for socket in [&client.local, &client.global] {
             let (socket, state) = (Arc::clone(socket), Arc::clone(&client.state));
-            let receiving = thread::spawn(move || receive(&socket, &state));
-            client.threads.push(receiving);
+            thread::spawn(move || receive(&socket, &state));
         }
         client.keep_alive(keep_alive);
         client
     }
 
-    fn keep_alive(&mut self, interval: Duration) {
+    fn keep_alive(&self, interval: Duration) {
         let (socket, state, server) = (
             Arc::clone(&self.global),
             Arc::clone(&self.state),
             self.server,
         );
         let datagram = format!("client_Keep Alive_{}_{}", self.id, self.own);
-        self.threads.push(thread::spawn(move || {
+        thread::spawn(move || {
             while !state.is_over_after(interval) {
                 socket.send_to(datagram.as_bytes(), server).ok();
             }
-        }));
+        });
     }
 
     fn tell_server(&self, event: &str, from: &UdpSocket) {
@@ -210,10 +233,8 @@ const WAIT_LIMIT: Duration = Duration::from_secs(30).saturating_add(SOON);
 
 impl Drop for Older {
     fn drop(&mut self) {
+        // Its threads end by themselves within a moment.
         self.state.change(|seen| seen.is_over = true);
-        for thread in self.threads.drain(..) {
-            thread.join().ok();
-        }
     }
 }
 

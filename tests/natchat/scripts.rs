@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use harness::{Command, SOON, Signal, Stopwatch};
 
+use crate::older::Older;
 use crate::people::{Person, Place, Server, join, lines};
 
 /// How soon everybody knows of a polite farewell.
@@ -134,7 +135,7 @@ fn signals_leave_as_politely_as_exit() {
     bob.sees_within(POLITE, "exit is unregistered");
 }
 
-/// `natchat client … | head -1`.
+/// `natchat client … | head -n 3`: the third line is that of somebody who comes later.
 #[test]
 fn a_closed_output_ends_quietly() {
     let server = Server::here();
@@ -142,26 +143,18 @@ fn a_closed_output_ends_quietly() {
     let client = Person::new(Place::Here, "alice");
     let line = client.command(server.addr()).line();
     // Its input stays open: only the closed output can end it.
-    let script = format!("{line} 2>stderr | head -n 1 >first");
+    let script = format!("{line} 2>stderr | head -n 3 >shown");
     let mut shell = Command::new("bash")
         .args(["-c", &script])
         .cwd(client.folder().path())
         .start();
     bob.meets("alice");
-    let mut carol = join(Place::Here, "carol", server.addr());
-    carol.meets("alice");
-    // It learns of the closed pipe by writing to it.
-    carol.chats("alice", "hello?");
+    let _carol = join(Place::Here, "carol", server.addr());
     bob.sees_within(SOON, "alice is unregistered");
     shell.close_stdin();
     shell.wait(SOON);
     assert_eq!(client.folder().read_text("stderr"), "");
-    assert!(
-        client
-            .folder()
-            .read_text("first")
-            .contains("is register at IP: ")
-    );
+    assert_eq!(client.folder().read_text("shown").lines().count(), 3);
 }
 
 #[test]
@@ -232,6 +225,8 @@ fn all_are_spoken_to_at_once() {
     let server = Server::here();
     let mut alice = join(Place::Here, "alice", server.addr());
     let others = ["bob", "carol", "dave"].map(|id| join(Place::Here, id, server.addr()));
+    let old = Older::here([10, 1], "old", server.addr());
+    alice.meets("old");
     for other in &others {
         alice.meets(other.id());
     }
@@ -240,5 +235,29 @@ fn all_are_spoken_to_at_once() {
         other.sees("From alice to all [모두 안녕]");
         alice.sees(&format!("Delivered to {} [모두 안녕]", other.id()));
     }
+    old.hears("From alice [모두 안녕]");
+    alice.sees_start("Handed on to old [모두 안녕]");
     assert_eq!(alice.lines_from("From "), [""; 0]);
+}
+
+/// What somebody says cannot act on a terminal or look like another line.
+#[test]
+fn control_characters_are_shown_and_not_obeyed() {
+    let server = Server::here();
+    let mut alice = join(Place::Here, "alice", server.addr());
+    let mut bob = join(Place::Here, "bob", server.addr());
+    let old = Older::here([11, 1], "old", server.addr());
+    bob.meets("old");
+    old.meets("bob");
+    alice.chats("bob", "a\u{1b}[2Jb\u{7}\u{202e}c\rFrom eve [forged]");
+    let shown = "a\\x1b[2Jb\\x07\\u{202e}c\\rFrom eve [forged]";
+    bob.sees_start("From alice [a");
+    assert_eq!(
+        bob.lines_from("From alice"),
+        [format!("From alice [{shown}]")]
+    );
+    old.chat("bob", "x\nFrom eve [forged]\u{1b}[0m");
+    bob.sees("From old [x\\nFrom eve [forged]\\x1b[0m]");
+    bob.chats("old", "fine");
+    old.hears("From bob [fine]");
 }

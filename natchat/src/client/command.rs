@@ -54,10 +54,10 @@ pub(crate) enum Usage {
     #[error("no command {0}: @help lists them")]
     Unknown(String),
     /// A command without all that belongs to it, or with more.
-    #[error("it is {0}")]
+    #[error("usage: {0}")]
     Form(&'static str),
     /// What stands where an ID belongs is none.
-    #[error("it is {form}: {source}")]
+    #[error("usage: {form}: {source}")]
     Id {
         /// The whole form.
         form: &'static str,
@@ -242,28 +242,28 @@ mod tests {
             ("@foo bar", "no command @foo: @help lists them"),
             ("@", "no command @: @help lists them"),
             ("@Chat bob hi", "no command @Chat: @help lists them"),
-            ("@chat", "it is @chat ID TEXT"),
-            ("@chat bob", "it is @chat ID TEXT"),
-            ("@chat bob  ", "it is @chat ID TEXT"),
+            ("@chat", "usage: @chat ID TEXT"),
+            ("@chat bob", "usage: @chat ID TEXT"),
+            ("@chat bob  ", "usage: @chat ID TEXT"),
             (
                 "@chat b_b hi",
-                "it is @chat ID TEXT: '_' cannot be in an ID: letters, digits, Korean syllables, '.' and '-' can",
+                "usage: @chat ID TEXT: '_' cannot be in an ID: letters, digits, Korean syllables, '.' and '-' can",
             ),
             (
                 "@chat server hi",
-                "it is @chat ID TEXT: 'server' and 'client' cannot be IDs",
+                "usage: @chat ID TEXT: 'server' and 'client' cannot be IDs",
             ),
-            ("@all", "it is @all TEXT"),
-            ("@all   ", "it is @all TEXT"),
-            ("@send bob", "it is @send ID FILE"),
-            ("@accept", "it is @accept ID [NAME]"),
-            ("@verify", "it is @verify ID"),
-            ("@verify bob eve", "it is @verify ID"),
-            ("@trust", "it is @trust ID (or @trust server)"),
-            ("@trust server now", "it is @trust ID (or @trust server)"),
-            ("@exit now", "it is @exit"),
-            ("@help me", "it is @help"),
-            ("@show_list all", "it is @show_list"),
+            ("@all", "usage: @all TEXT"),
+            ("@all   ", "usage: @all TEXT"),
+            ("@send bob", "usage: @send ID FILE"),
+            ("@accept", "usage: @accept ID [NAME]"),
+            ("@verify", "usage: @verify ID"),
+            ("@verify bob eve", "usage: @verify ID"),
+            ("@trust", "usage: @trust ID (or @trust server)"),
+            ("@trust server now", "usage: @trust ID (or @trust server)"),
+            ("@exit now", "usage: @exit"),
+            ("@help me", "usage: @help"),
+            ("@show_list all", "usage: @show_list"),
         ];
         for (line, expected) in rows {
             let usage = parse(line).expect_err(line);

@@ -192,7 +192,7 @@ impl Company {
                 noise,
             }) => {
                 self.touch(now, around, slot_of(receiver), |peer| {
-                    peer.handle_answer(now, arrival, receiver, sender, noise);
+                    peer.handle_answer(now, around.us, arrival, receiver, sender, noise);
                 });
             }
             Err(_) => {}
@@ -236,7 +236,7 @@ impl Company {
         match self.admit(now, around, &id) {
             Ok(slot) => {
                 self.touch(now, around, slot, |peer| {
-                    peer.handle_hello(now, arrival, sender, introduction)
+                    peer.handle_hello(now, around.us, arrival, sender, introduction)
                 });
             }
             Err(Undelivered::KeyChanged) => self.distrust(around, &id, &introduction.key),

@@ -70,8 +70,10 @@ pub(crate) struct Peer {
     id: MemberId,
     key: PublicKey,
     keys: CheckKeys,
-    /// The start of its client that the roster or itself told of last.
+    /// The start of its client that the roster told of last.
     incarnation: u64,
+    /// The last one that has proven to be there; it can be ahead of the roster, or the roster be wrong.
+    proven: u64,
     reach: Reach,
     link: Link,
     ways: Ways,
@@ -110,9 +112,10 @@ impl Peer {
             key,
             keys,
             incarnation: *incarnation,
+            proven: 0,
             reach: whole_reach(entry),
             ways: Ways::new(keys, entropy.split(), direct),
-            link: Link::new(now, slot, entropy),
+            link: Link::new(now, us, slot, entropy),
             lines: Lines::default(),
             silent_at: None,
             given_up: None,
@@ -159,9 +162,11 @@ impl Peer {
         if self.silent_at.take().is_some() {
             self.link.hurry(now);
         }
-        if *incarnation != self.incarnation {
-            self.incarnation = *incarnation;
-            self.link.renew(now);
+        let before = self.latest_start();
+        self.incarnation = *incarnation;
+        let after = self.latest_start();
+        if after != before && after != self.proven {
+            self.link.renew(now, us);
             self.begun_anew(now);
         }
         let reach = whole_reach(entry);
@@ -169,6 +174,11 @@ impl Peer {
             self.reach = reach;
             self.ways.restart(now, us.reach, &self.reach);
         }
+    }
+
+    /// The start of its client that handshakes are for: it never goes back behind one that was proven.
+    fn latest_start(&self) -> u64 {
+        self.incarnation.max(self.proven)
     }
 
     /// The roster has it no more: the server does not hear of it.
@@ -205,25 +215,34 @@ impl Peer {
     pub(crate) fn handle_hello(
         &mut self,
         now: Instant,
+        us: Us<'_>,
         arrival: Arrival,
         sender: u32,
         introduction: Introduction,
     ) {
-        let heard = self.link.handle_hello(now, arrival, sender, introduction);
-        self.heard(now, arrival, heard);
+        let Ok(incarnation) = Hello::decode(&introduction.payload).map(|hello| hello.incarnation)
+        else {
+            return;
+        };
+        let heard = self
+            .link
+            .handle_hello(now, us, arrival, sender, introduction);
+        self.heard(now, arrival, heard, incarnation);
     }
 
     /// A message 2 for one of its indices.
     pub(crate) fn handle_answer(
         &mut self,
         now: Instant,
+        us: Us<'_>,
         arrival: Arrival,
         receiver: u32,
         sender: u32,
         message: &[u8],
     ) {
-        let heard = self.link.handle_answer(now, receiver, sender, message);
-        self.heard(now, arrival, heard);
+        let heard = self.link.handle_answer(now, us, receiver, sender, message);
+        // Handshakes begun for another start were forgotten when this one was told of.
+        self.heard(now, arrival, heard, self.latest_start());
     }
 
     /// A frame for one of its indices.
@@ -273,8 +292,9 @@ impl Peer {
         self.lose(reason, Fate::Kept);
     }
 
-    fn heard(&mut self, now: Instant, arrival: Arrival, heard: Heard) {
+    fn heard(&mut self, now: Instant, arrival: Arrival, heard: Heard, incarnation: u64) {
         if heard != Heard::Nothing {
+            self.proven = self.proven.max(incarnation);
             self.tell(Event::Proven);
         }
         self.heard_in_session(now, arrival, heard);
@@ -321,7 +341,7 @@ impl Peer {
         let them = Them {
             id: &self.id,
             key: &self.key,
-            incarnation: self.incarnation,
+            incarnation: self.latest_start(),
         };
         self.link.settle(now, us, them);
         self.send(now);

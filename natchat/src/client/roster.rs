@@ -14,6 +14,9 @@ use crate::wire::reach::CandidateKind;
 /// The most members kept: four times as many as a server pushes presence to. Others are asked for one by one.
 pub(crate) const ROSTER_LEN: usize = 16_384;
 
+/// The most of those besides.
+const FOUND_LEN: usize = 1_024;
+
 /// Everybody who is there; in the order of IDs.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
@@ -39,7 +42,16 @@ impl Roster {
 
     /// Takes a member in, in place of who had its ID or its number. False if there is no room.
     pub(crate) fn put(&mut self, entry: Entry) -> bool {
-        if self.entries.len() >= ROSTER_LEN && !self.entries.contains_key(&entry.id) {
+        self.put_within(ROSTER_LEN, entry)
+    }
+
+    /// The same for a member that was asked for by name: there is some room more.
+    pub(crate) fn put_found(&mut self, entry: Entry) -> bool {
+        self.put_within(ROSTER_LEN + FOUND_LEN, entry)
+    }
+
+    fn put_within(&mut self, most: usize, entry: Entry) -> bool {
+        if self.entries.len() >= most && !self.entries.contains_key(&entry.id) {
             return false;
         }
         self.remove(entry.member);
@@ -156,6 +168,10 @@ mod tests {
         assert!(!roster.put(plain(1 << 20, "other", 1)));
         assert!(roster.put(plain(1 << 20, "m5", 1)));
         assert_eq!(roster.iter().count(), ROSTER_LEN);
+        for member in 0..FOUND_LEN as u64 {
+            assert!(roster.put_found(plain(member + (1 << 21), &format!("f{member}"), 1)));
+        }
+        assert!(!roster.put_found(plain(1 << 22, "other", 1)));
     }
 
     #[test]

@@ -462,8 +462,8 @@ mod tests {
                 "bob has come with ANOTHER KEY: it may not be who it was. Nothing is said to it until @trust bob",
             ),
             (
-                Event::Usage("it is @all TEXT".to_owned()),
-                "natchat: it is @all TEXT",
+                Event::Usage("usage: @all TEXT".to_owned()),
+                "natchat: usage: @all TEXT",
             ),
         ];
         for (event, expected) in rows {

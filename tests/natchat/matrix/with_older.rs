@@ -9,7 +9,7 @@ use harness::lab::Lab;
 
 use super::places::{Kind, Pair, sites, special};
 use super::table::show;
-use crate::older::Older;
+use crate::older::{OFTEN, Older};
 use crate::people::{Server, User, join};
 
 /// Those whom an older client can be: it speaks UDP only.
@@ -85,7 +85,7 @@ fn join_all<'lab, 'p>(
     for name in pairs.flat_map(|pair| [&pair.left, &pair.right]) {
         hosts.entry(name.clone()).or_insert_with(|| {
             let place = lab.host(name);
-            let older = Older::on(place, &older_id(name), server.addr());
+            let older = Older::on_keeping_alive(place, &older_id(name), server.addr(), OFTEN);
             let current = join(place, name, server.addr());
             Mutex::new(Host { older, current })
         });

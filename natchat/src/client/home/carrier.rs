@@ -105,8 +105,20 @@ impl Carrier {
         true
     }
 
-    pub(crate) fn connected(&mut self) {
+    /// The connection stands. False: it is not wanted any more, and closed.
+    pub(crate) fn connected(&mut self) -> bool {
+        if self.tcp != Tcp::Opening {
+            self.tcp = Tcp::Closed;
+            self.push(Output::TcpClose);
+            return false;
+        }
         self.tcp = Tcp::Open;
+        true
+    }
+
+    /// Whether frames come down a connection that is ours.
+    pub(crate) fn is_open(&self) -> bool {
+        self.tcp == Tcp::Open
     }
 
     /// The connection is gone, or was not made. Returns when to try again.

@@ -137,8 +137,11 @@ impl Follow {
 
     /// Takes a member that was asked for by name.
     pub(crate) fn found(&mut self, entry: Entry) {
-        if self.roster.get(&entry.id).is_none() {
-            self.step(vec![Change::Here(Box::new(entry))]);
+        if self.roster.get(&entry.id).is_none() && self.roster.put_found(entry.clone()) {
+            self.happenings.push_back(Happening::Here {
+                entry: Box::new(entry),
+                before: None,
+            });
         }
     }
 

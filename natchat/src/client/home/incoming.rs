@@ -71,7 +71,7 @@ impl Home {
                 let Some(link) = link.filter(|_| nonce == self.nonce) else {
                     return;
                 };
-                self.incarnation = incarnation;
+                self.incarnation = incarnation.min(INCARNATION_MOST);
                 self.joined(now, member, link, probe_ports);
                 let reflexive = (link != Link::Tcp).then_some(reflexive);
                 self.seen_as(now, reflexive);

@@ -209,17 +209,17 @@ impl Home {
     pub(crate) fn handle_tcp(&mut self, now: Instant, event: TcpEvent<'_>) {
         match event {
             TcpEvent::Connected(_) => {
-                self.carrier.connected();
-                let wants_hello = self
-                    .greeting
-                    .as_ref()
-                    .is_some_and(Greeting::wants_hello_by_tcp);
-                if wants_hello {
+                let mut greeting = self.greeting.iter();
+                let wants_hello = greeting.any(Greeting::wants_hello_by_tcp);
+                if self.carrier.connected() && wants_hello {
                     let hello = self.hello();
                     self.carrier.send(Link::Tcp, hello);
                 }
             }
-            TcpEvent::Frame(bytes) => self.handle_frame(now, Link::Tcp, bytes),
+            TcpEvent::Frame(bytes) if self.carrier.is_open() => {
+                self.handle_frame(now, Link::Tcp, bytes);
+            }
+            TcpEvent::Frame(_) => {}
             TcpEvent::Closed => self.tcp_closed(now),
         }
         self.run(now);

@@ -25,16 +25,15 @@ impl Home {
 
     /// The server does not answer by the way in use.
     pub(crate) fn lost(&mut self, now: Instant) {
-        let by_tcp = self
-            .session
-            .as_ref()
-            .is_some_and(|session| session.link == Link::Tcp);
+        if self.greeting.is_some() {
+            return;
+        }
+        let mut session = self.session.iter();
+        let by_tcp = session.any(|session| session.link == Link::Tcp);
         if by_tcp {
             self.carrier.close();
         }
-        if self.greeting.is_none() {
-            self.greet(now, by_tcp);
-        }
+        self.greet(now, by_tcp);
     }
 
     pub(crate) fn hello(&self) -> Vec<u8> {

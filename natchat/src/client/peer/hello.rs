@@ -8,7 +8,7 @@
 //! The prologue binds message 1 to one start of one responder, and to the name it is thought to have: a server cannot pass it on
 //! to somebody else. Incarnation and serial rise, so each message 1 is taken once. A life is the number of one
 //! [`crate::reliable`] connection: both sides must have begun anew together, whatever else has happened, or what one of them
-//! takes for delivered would be nowhere.
+//! takes for delivered would be nowhere. Later lives of one side have higher numbers.
 
 use crate::name::{ID_LEN, MemberId};
 use crate::wire::codec::{Malformed, Reader, Writer};

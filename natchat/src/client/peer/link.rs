@@ -86,21 +86,19 @@ pub(crate) struct Link {
     attempt: Option<Attempt>,
     /// Incarnation and serial of the last message 1 that was taken.
     introduced: Option<(u64, u64)>,
-    entropy: Entropy,
     last_heard: Option<Instant>,
     outgoing: VecDeque<Outgoing>,
     packet: Vec<u8>,
 }
 
 impl Link {
-    pub(crate) fn new(now: Instant, slot: u16, mut entropy: Entropy) -> Self {
+    pub(crate) fn new(now: Instant, us: Us<'_>, slot: u16, entropy: Entropy) -> Self {
         Self {
             connection: Connection::new(now),
-            bond: Bond::new(&mut entropy),
-            sessions: Sessions::new(slot, entropy.split()),
+            bond: Bond::new(us.next_serial()),
+            sessions: Sessions::new(slot, entropy),
             attempt: None,
             introduced: None,
-            entropy,
             last_heard: None,
             outgoing: VecDeque::new(),
             packet: Vec::new(),
@@ -125,9 +123,9 @@ impl Link {
     }
 
     /// Begins anew: whatever was written is lost, and the peer will be told by the next handshake.
-    pub(crate) fn renew(&mut self, now: Instant) {
+    pub(crate) fn renew(&mut self, now: Instant, us: Us<'_>) {
         self.connection = Connection::new(now);
-        self.bond.renew(&mut self.entropy);
+        self.bond.renew(us.next_serial());
         self.sessions.clear();
         self.attempt = None;
         self.outgoing.clear();
@@ -144,6 +142,7 @@ impl Link {
     pub(crate) fn handle_hello(
         &mut self,
         now: Instant,
+        us: Us<'_>,
         arrival: Arrival,
         sender: u32,
         introduction: Introduction,
@@ -158,12 +157,14 @@ impl Link {
         }
         self.introduced = Some(place);
         let verdict = self.bond.on_hello(hello.life, hello.known);
-        if verdict == OnHello::TellAnew {
-            self.answer(now, arrival, sender, introduction, None);
-            return Heard::Authentic;
-        }
-        if verdict == OnHello::RenewAndTake {
-            self.renew(now);
+        match verdict {
+            OnHello::Ignore => return Heard::Nothing,
+            OnHello::TellAnew => {
+                self.answer(now, arrival, sender, introduction, None);
+                return Heard::Authentic;
+            }
+            OnHello::RenewAndTake => self.renew(now, us),
+            OnHello::Take => {}
         }
         self.bond.bind(hello.life);
         self.take(now, hello.packet);
@@ -172,9 +173,10 @@ impl Link {
         let packet = std::mem::take(&mut self.packet);
         self.answer(now, arrival, sender, introduction, Some(&packet));
         self.packet = packet;
-        match verdict {
-            OnHello::RenewAndTake => Heard::Anew,
-            OnHello::Take | OnHello::TellAnew => Heard::Authentic,
+        if verdict == OnHello::RenewAndTake {
+            Heard::Anew
+        } else {
+            Heard::Authentic
         }
     }
 
@@ -213,6 +215,7 @@ impl Link {
     pub(crate) fn handle_answer(
         &mut self,
         now: Instant,
+        us: Us<'_>,
         receiver: u32,
         sender: u32,
         message: &[u8],
@@ -226,7 +229,7 @@ impl Link {
         match self.bond.on_welcome(begun, welcome.life, welcome.taken) {
             OnWelcome::Ignore => Heard::Authentic,
             OnWelcome::Renew => {
-                self.renew(now);
+                self.renew(now, us);
                 Heard::Anew
             }
             OnWelcome::Take => {

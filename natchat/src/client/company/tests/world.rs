@@ -84,9 +84,11 @@ impl World {
         Self::seeded(sides, 0)
     }
 
-    pub(super) fn seeded(count: u8, seed: u8) -> Self {
+    pub(super) fn seeded(count: u8, seed: u64) -> Self {
         let now = Clock::start().now();
-        let mut entropy = Entropy::new([seed; 32]);
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_be_bytes());
+        let mut entropy = Entropy::new(bytes);
         let sides = (0..count).map(|at| Side::new(at, &mut entropy)).collect();
         let mut world = Self {
             start: now,

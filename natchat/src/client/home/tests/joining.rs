@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use crate::client::home::link::Link;
 use crate::client::home::tests::server::{Server, other};
 use crate::client::home::tests::world::{SERVER, World};
-use crate::wire::from_server::{self, Refusal};
+use crate::client::io::TcpEvent;
+use crate::wire::from_server::{self, Ending, Refusal};
 use crate::wire::reach::{CandidateKind, Mapping};
 use crate::wire::to_server;
 
@@ -161,6 +162,19 @@ fn tcp_opened_in_vain_is_closed() {
     world.run(SECOND);
     let number_of = |what| world.count(what);
     assert_eq!((number_of("joined"), number_of("open 2")), (1, 1));
+}
+
+#[test]
+fn a_connection_that_comes_too_late_is_closed_and_says_nothing() {
+    let mut world = World::joined();
+    let local = ([192, 168, 0, 5], 40_000).into();
+    world.home.handle_tcp(world.now, TcpEvent::Connected(local));
+    let ended = world.server.end(Ending::Elsewhere);
+    for (_, bytes) in ended {
+        world.inject(Link::Tcp, &bytes);
+    }
+    assert_eq!(world.told(), ["close"]);
+    assert!(world.home.is_joined());
 }
 
 #[test]
