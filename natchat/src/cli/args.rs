@@ -115,7 +115,7 @@ pub(super) struct ClientArgs {
     )]
     pub(super) stamps: When,
 
-    /// Send all through the server: nobody else is told your address by this client
+    /// Look for no direct ways: send all through the server
     #[arg(long)]
     pub(super) no_direct: bool,
 

@@ -176,7 +176,7 @@ impl Session {
             answers: VecDeque::new(),
             farewell: None,
             net,
-            receiving: Receiving::new(),
+            receiving: Receiving::in_trains(),
             host,
             is_resolving: false,
             mailbox,
@@ -355,8 +355,9 @@ impl Session {
     }
 
     fn take_datagrams(&mut self, now: Instant, socket: Socket) {
-        for index in 0..self.net.sockets.receive(socket, &mut self.receiving) {
-            if let Some(datagram) = self.receiving.get(index) {
+        for place in 0..self.net.sockets.receive(socket, &mut self.receiving) {
+            let mut index = 0;
+            while let Some(datagram) = self.receiving.get(place, index) {
                 let (from, bytes) = (datagram.from, datagram.bytes);
                 self.machine.handle(
                     now,
@@ -367,6 +368,7 @@ impl Session {
                     },
                 );
                 self.obey(now);
+                index += 1;
             }
         }
     }

@@ -16,8 +16,10 @@ pub(super) const NAME_LEN: u32 = 28;
 /// The length of a `sockaddr_in`.
 const NAME_V4_LEN: u32 = 16;
 
-/// Room for the longest two control messages that are ever sent or received together: an `in6_pktinfo` and an `int`.
-pub(super) const CONTROL_LEN: usize = space(IN6_PKTINFO_LEN) + space(size_of::<i32>());
+/// Room for the longest control messages that are ever sent or received together: an `in6_pktinfo`, an `int`, and the
+/// length of the datagrams of a train.
+pub(super) const CONTROL_LEN: usize =
+    space(IN6_PKTINFO_LEN) + space(size_of::<i32>()) + space(size_of::<u16>());
 
 /// An address as the kernel takes and gives it.
 #[derive(Clone, Copy, Debug)]
@@ -112,12 +114,14 @@ impl Name {
 impl Control {
     pub(super) const EMPTY: Self = Self([0; CONTROL_LEN]);
 
-    /// What makes a datagram to `to` leave from the address `source` and pass at most `hops` routers, and its length.
+    /// What makes a datagram to `to` leave from the address `source` and pass at most `hops` routers, and be cut into
+    /// datagrams of `segment` bytes; and its length.
     pub(super) fn new(
         to: IpAddr,
         family: Family,
         source: Option<IpAddr>,
         hops: Option<u8>,
+        segment: Option<u16>,
     ) -> (Self, usize) {
         let mut control = Self::EMPTY;
         let mut len = 0;
@@ -141,28 +145,44 @@ impl Control {
             };
             control.push(&mut len, level, kind, &i32::from(hops).to_ne_bytes());
         }
+        if let Some(segment) = segment {
+            control.push(&mut len, SOL_UDP, UDP_SEGMENT, &segment.to_ne_bytes());
+        }
         (control, len)
     }
 
     /// The local address that a datagram was addressed to, if the first `len` bytes tell.
     pub(super) fn local(&self, len: usize) -> Option<IpAddr> {
-        let mut rest = self.0.get(..len)?;
-        loop {
+        self.messages(len)
+            .find_map(|(level, kind, data)| match (level, kind) {
+                (IPPROTO_IP, IP_PKTINFO) => Some(Ipv4Addr::from(array::<4>(data, 8)?).into()),
+                (IPPROTO_IPV6, IPV6_PKTINFO) => {
+                    Some(Ipv6Addr::from(array::<16>(data, 0)?).to_canonical())
+                }
+                _ => None,
+            })
+    }
+
+    /// The length of the datagrams that were received as one, if the first `len` bytes tell of any.
+    pub(super) fn segment(&self, len: usize) -> Option<usize> {
+        self.messages(len)
+            .find_map(|(level, kind, data)| match (level, kind) {
+                (SOL_UDP, UDP_GRO) => usize::try_from(i32::from_ne_bytes(array(data, 0)?)).ok(),
+                _ => None,
+            })
+    }
+
+    /// Level, kind and data of each message in the first `len` bytes.
+    fn messages(&self, len: usize) -> impl Iterator<Item = (i32, i32, &[u8])> {
+        let mut rest = self.0.get(..len).unwrap_or_default();
+        std::iter::from_fn(move || {
             let message_len = usize::from_ne_bytes(array(rest, 0)?);
             let level = i32::from_ne_bytes(array(rest, LEN_LEN)?);
             let kind = i32::from_ne_bytes(array(rest, LEN_LEN + 4)?);
             let data = rest.get(HEADER_LEN..message_len)?;
-            match (level, kind) {
-                (IPPROTO_IP, IP_PKTINFO) => {
-                    return Some(Ipv4Addr::from(array::<4>(data, 8)?).into());
-                }
-                (IPPROTO_IPV6, IPV6_PKTINFO) => {
-                    let ip = Ipv6Addr::from(array::<16>(data, 0)?);
-                    return Some(ip.to_canonical());
-                }
-                _ => rest = rest.get(space(data.len())..)?,
-            }
-        }
+            rest = rest.get(space(data.len())..).unwrap_or_default();
+            Some((level, kind, data))
+        })
     }
 
     fn push(&mut self, len: &mut usize, level: i32, kind: i32, data: &[u8]) {
@@ -184,6 +204,9 @@ pub(super) const IP_PKTINFO: i32 = 8;
 pub(super) const IPV6_RECVPKTINFO: i32 = 49;
 const IPV6_PKTINFO: i32 = 50;
 const IPV6_HOPLIMIT: i32 = 52;
+pub(super) const SOL_UDP: i32 = 17;
+const UDP_SEGMENT: i32 = 103;
+pub(super) const UDP_GRO: i32 = 104;
 /// Interface, the address to send from, the address that was addressed.
 const IN_PKTINFO_LEN: usize = 12;
 /// Address, interface.
@@ -280,17 +303,24 @@ mod tests {
             ),
             ("few hops", v4, Family::Both, None, Some(3), int),
             ("few hops of IPv6", v6, Family::Both, None, Some(3), int),
-            ("both", v6, Family::Both, Some(v6), Some(3), CONTROL_LEN),
+            ("both", v6, Family::Both, Some(v6), Some(3), big + int),
         ];
         for (name, to, family, source, hops, len) in rows {
-            assert_eq!(Control::new(to, family, source, hops).1, len, "{name}");
+            assert_eq!(
+                Control::new(to, family, source, hops, None).1,
+                len,
+                "{name}"
+            );
+            let train = Control::new(to, family, source, hops, Some(1_200)).1;
+            assert_eq!(train, len + space(2), "{name}, in a train");
         }
+        assert_eq!(big + int + space(2), CONTROL_LEN);
     }
 
     #[test]
     fn the_address_that_was_addressed_is_found() {
         let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
-        let (sent, len) = Control::new(v6, Family::Both, Some(v6), Some(3));
+        let (sent, len) = Control::new(v6, Family::Both, Some(v6), Some(3), None);
         assert_eq!(
             sent.local(len),
             Some(v6),
@@ -299,7 +329,7 @@ mod tests {
         assert_eq!(sent.local(len - space(4)), Some(v6));
         assert_eq!(sent.local(space(4)), None, "cut");
         let mapped = IpAddr::from([192, 0, 2, 1]);
-        let (sent, len) = Control::new(mapped, Family::Both, Some(mapped), None);
+        let (sent, len) = Control::new(mapped, Family::Both, Some(mapped), None, None);
         assert_eq!(sent.local(len), Some(mapped), "IPv4 is told as such");
         let mut received = Control::EMPTY;
         let mut len = 0;
@@ -311,16 +341,20 @@ mod tests {
             &[1, 0, 0, 0, 9, 9, 9, 9, 192, 0, 2, 1],
         );
         assert_eq!(received.local(len), Some(mapped), "after another message");
+        assert_eq!(received.segment(len), None);
+        received.push(&mut len, SOL_UDP, UDP_GRO, &1_200_i32.to_ne_bytes());
+        let told = (received.local(len), received.segment(len));
+        assert_eq!(told, (Some(mapped), Some(1_200)));
     }
 
     proptest! {
         #[test]
-        fn no_bytes_of_control_are_too_much(bytes in any::<[[u8; 32]; CONTROL_LEN / 32]>(), len in 0..CONTROL_LEN + 9) {
-            let mut control = Control::EMPTY;
-            for (chunk, bytes) in control.0.chunks_mut(32).zip(bytes) {
-                chunk.copy_from_slice(&bytes[..chunk.len()]);
-            }
-            let _ = control.local(len);
+        fn no_bytes_of_control_are_too_much(
+            bytes in prop::collection::vec(any::<u8>(), CONTROL_LEN),
+            len in 0..CONTROL_LEN + 9,
+        ) {
+            let control = Control(array(&bytes, 0).unwrap());
+            let _ = (control.local(len), control.segment(len));
             let _ = Name(array(&control.0, 0).unwrap()).addr();
         }
     }

@@ -180,9 +180,9 @@ mod tests {
         mailbox.post(());
         assert!(net.wait(inbox.bell(), None, None).unwrap().messages);
         inbox.silence();
-        let (reader, writer) = std::io::pipe().unwrap();
-        let mut unread = || {
-            net.sockets.receive(0, &mut Receiving::new());
+        let (reader, writer) = io::pipe().unwrap();
+        let unread = || {
+            net.sockets.receive(0, &mut Receiving::in_trains());
             let ready = net.wait(inbox.bell(), Some(writer.as_fd()), Some(Duration::ZERO));
             ready.unwrap().unread
         };

@@ -125,7 +125,7 @@ impl Server {
             epoll,
             ports,
             conns,
-            receiving: Receiving::new(),
+            receiving: Receiving::singly(),
             snapshot_at: None,
             inbox,
             journal,
@@ -208,7 +208,7 @@ impl Server {
             let count = self.ports.receive(place, &mut self.receiving);
             let now = self.clock.now();
             for index in 0..count {
-                let Some(datagram) = self.receiving.get(index) else {
+                let Some(datagram) = self.receiving.get(index, 0) else {
                     continue;
                 };
                 let (port, new) = self.ports.port(place, &datagram);

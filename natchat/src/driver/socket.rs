@@ -104,6 +104,12 @@ impl Udp {
         sys::tell_local_addresses(self.fd.as_fd(), self.family)
     }
 
+    /// From now on it may receive trains; only in [`Receiving::in_trains`](super::batch::Receiving::in_trains). An older
+    /// system has none.
+    pub(super) fn take_trains(&self) {
+        let _ = sys::take_trains(self.fd.as_fd());
+    }
+
     /// Where it is.
     pub(super) const fn local(&self) -> SocketAddr {
         self.local
@@ -125,6 +131,9 @@ impl Udp {
 
     /// Sends what waits. What cannot be sent is lost: who sent it notices that it is not answered.
     pub(super) fn flush(&mut self) {
+        if self.sending.is_empty() {
+            return;
+        }
         let losses = self.sending.flush(self.fd.as_fd());
         if let Some(error) = losses.error {
             let message = io_message(&error);
@@ -132,7 +141,7 @@ impl Udp {
                 "socket",
                 "not sent",
                 &[
-                    ("count", losses.count.into()),
+                    ("count", (&losses.count).into()),
                     ("reason", (&message).into()),
                 ],
             );
@@ -223,7 +232,7 @@ mod tests {
     fn one_for_all_addresses_talks_to_both_kinds() {
         let mut socket = Udp::open_everywhere(0, Buffers::Wanted(1 << 20), quiet()).unwrap();
         let port = socket.local().port();
-        let mut receiving = Receiving::new();
+        let mut receiving = Receiving::singly();
         let kinds: &[&str] = if socket.family() == Family::Both {
             &["127.0.0.1", "::1"]
         } else {
@@ -240,7 +249,7 @@ mod tests {
             socket.flush();
             assert_eq!(receiving.receive(socket.as_fd()).unwrap(), 1, "{ip}");
             assert_eq!(
-                receiving.get(0).map(|received| received.from),
+                receiving.get(0, 0).map(|received| received.from),
                 Some(to),
                 "{ip}"
             );

@@ -37,8 +37,10 @@ impl Sockets {
     pub(super) fn open(port: u16, logger: Logger) -> Result<Self, Error> {
         let main = Udp::open_everywhere(port, MAIN_BUFFERS, logger);
         let addr = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port);
+        let main = main.map_err(|source| Error::Listen { addr, source })?;
+        main.take_trains();
         Ok(Self {
-            main: main.map_err(|source| Error::Listen { addr, source })?,
+            main,
             further: BTreeMap::new(),
             next: MAIN_SOCKET,
             logger,
@@ -117,7 +119,7 @@ impl Sockets {
         std::iter::once((MAIN_SOCKET, self.main.as_fd())).chain(further)
     }
 
-    /// Receives from one of them: how many datagrams. Trouble is of the network, which gets over it or not.
+    /// Receives from one of them: how many datagrams or trains. Trouble is of the network, which gets over it or not.
     pub(super) fn receive(&self, number: Socket, receiving: &mut Receiving) -> usize {
         let socket = if number == MAIN_SOCKET {
             Some(&self.main)
@@ -159,14 +161,14 @@ mod tests {
             );
         }
         sockets.flush();
-        let mut receiving = Receiving::new();
+        let mut receiving = Receiving::in_trains();
         assert_eq!(
             sockets.receive(MAIN_SOCKET, &mut receiving),
             3,
             "by 2 it was lost"
         );
         let mut sources: Vec<_> = (0..3)
-            .filter_map(|index| receiving.get(index))
+            .filter_map(|index| receiving.get(index, 0))
             .map(|got| got.from)
             .collect();
         sources.sort_unstable();

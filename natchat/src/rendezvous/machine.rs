@@ -469,6 +469,9 @@ fn tcp_closed(state: &mut State, conn: u32) {
 
 /// Tells some of those who are to be told of changes; whether there are more.
 fn tell_some(state: &mut State) -> bool {
+    if !state.presence.has_work() {
+        return false;
+    }
     let mut presence = std::mem::take(&mut state.presence);
     let more = presence.work(TELL_SLICE, |number, frame| {
         if let Some(slot) = state.registry.slot_of(number) {

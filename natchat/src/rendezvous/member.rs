@@ -129,9 +129,13 @@ impl Profile {
         self.split().0
     }
 
+    /// The ID as text.
+    pub(crate) fn id_text(&self) -> &str {
+        str::from_utf8(self.id_bytes()).unwrap_or_default()
+    }
+
     pub(crate) fn id(&self) -> MemberId {
-        let text = str::from_utf8(self.id_bytes()).ok();
-        let id = text.and_then(|text| text.parse().ok());
+        let id = self.id_text().parse();
         id.expect("a profile is made of an ID")
     }
 

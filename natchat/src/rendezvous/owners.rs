@@ -131,6 +131,9 @@ impl Owners {
     }
 
     fn find(&self, id: &str) -> Option<u32> {
+        if self.len() == 0 {
+            return None;
+        }
         let is_it = |slot: u32| {
             let owner = self.records[slot as usize].owner.as_ref();
             owner.is_some_and(|owner| owner.id.as_str() == id)

@@ -6,9 +6,11 @@
 //!                                                                    └─► Sync      to those who have not seen them
 //! ```
 //!
-//! What happens to a member within 50 ms is one change. Nothing is told by any number before it is published, so a
-//! change is never altered once somebody may have it. Who has lost more than the log holds is given the list in pages
-//! instead ([`super::members`]). At most [`TOLD`] are told; the others ask for whom they need.
+//! The first change after a quiet time is published at once, since somebody may be waiting for it; what follows is
+//! gathered for 50 ms, and what happens to a member meanwhile is one change. Nothing is told by any number before it
+//! is published, so a change is never altered once somebody may have it. Who has lost more than the log holds is
+//! given the list in pages instead ([`super::members`]). At most [`TOLD`] are told; the others ask for whom they
+//! need.
 //!
 //! The numbers go on behind those of earlier runs of the server ([`first_number`]), so that nobody takes what it has
 //! seen of an earlier run for what is in this one.
@@ -24,7 +26,7 @@ use crate::wire::from_server::{Departure, PRESENCE_HEAD_LEN, Presence as Frame, 
 /// How many may be told of presence: a change is that many datagrams.
 pub(crate) const TOLD: usize = 4_096;
 
-/// How long changes are gathered.
+/// How far apart changes are published: what comes meanwhile is gathered.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// When those who have not seen a change are told again: past the round trip and the confirmation of nearly everybody,
@@ -64,6 +66,7 @@ pub(crate) enum Fate {
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     published: u64,
+    published_at: Option<Duration>,
     /// As written on the wire; the last one is the change `published`.
     log: VecDeque<Box<[u8]>>,
     pending: Pending,
@@ -132,12 +135,10 @@ impl Presence {
                 pending.fates.push((member, fate));
             }
         }
-        let due = if pending.fates.len() > PENDING {
-            now
-        } else {
-            now + GATHER
-        };
-        pending.due = Some(pending.due.map_or(due, |before| before.min(due)));
+        pending.due = Some(match self.published_at {
+            Some(at) if pending.fates.len() <= PENDING => at + GATHER,
+            _ => now,
+        });
     }
 
     /// Whatever waits is to be published at the next look.
@@ -148,6 +149,7 @@ impl Presence {
     /// What is to be published now: each is to be given to [`Self::publish`], and then [`Self::push`] be called.
     pub(crate) fn take_due(&mut self, now: Duration) -> Option<Vec<(u64, Fate)>> {
         self.pending.due.filter(|&due| due <= now)?;
+        self.published_at = Some(now);
         let pending = std::mem::take(&mut self.pending);
         Some(pending.fates)
     }
@@ -229,6 +231,11 @@ impl Presence {
                 next: 0,
             }));
         }
+    }
+
+    /// Whether somebody is to be told something.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.jobs.is_empty()
     }
 
     /// Tells the next `most` of those who are to be told something: member, and the frame without its tag. Whether

@@ -112,7 +112,7 @@ impl Registry {
         }
         let slot = self.free.pop()?;
         member.number = self.next_number(slot);
-        self.owners.remove(member.profile.id().as_str());
+        self.owners.remove(member.profile.id_text());
         self.put(slot, member);
         Some(slot)
     }
@@ -192,8 +192,8 @@ impl Registry {
         if slot >= SLOTS || member.number == NOBODY {
             return;
         }
-        let id = member.profile.id();
-        if let Some(other) = self.find(id.as_str()).filter(|&other| other != slot) {
+        let id = member.profile.id_text();
+        if let Some(other) = self.find(id).filter(|&other| other != slot) {
             self.remove(other);
         }
         self.remove(slot);
@@ -204,7 +204,7 @@ impl Registry {
             self.grow();
         }
         self.restore_serial((member.number >> SLOT_BITS) + 1);
-        self.owners.remove(id.as_str());
+        self.owners.remove(id);
         self.put(slot, member);
     }
 

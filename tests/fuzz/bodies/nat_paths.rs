@@ -74,7 +74,7 @@ impl Side {
         let now = self.now;
         match letter {
             b'd' => self.datagram(what),
-            b'p' => self.from_peer(what),
+            b'p' => self.peer_check(what),
             b'a' => self.answer(what),
             b's' => self.start(what),
             b'b' => {
@@ -117,7 +117,7 @@ impl Side {
         assert_eq!(self.paths.poll_transmit(), None, "a stranger is answered");
     }
 
-    fn from_peer(&mut self, what: &[u8]) {
+    fn peer_check(&mut self, what: &[u8]) {
         let Some((from, body)) = split_route(what) else {
             return;
         };

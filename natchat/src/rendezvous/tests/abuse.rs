@@ -189,9 +189,17 @@ impl Target {
     }
 }
 
+/// Whether this tells of changes.
+fn is_presence(frame: &[u8]) -> bool {
+    matches!(frame, [0xF9, 8, ..])
+}
+
 /// Whether a member is one still.
 fn is_heard(scene: &mut Scene, client: &mut Client) -> bool {
-    matches!(scene.alive(client)[..], [FromServer::Alive { .. }])
+    let answers = scene.alive(client);
+    answers
+        .iter()
+        .any(|answer| matches!(answer, FromServer::Alive { .. }))
 }
 
 proptest! {
@@ -208,12 +216,16 @@ proptest! {
             let mut drawn = 0;
             for out in &out {
                 match out {
+                    // All are told of a newcomer of the older format, who also gets its port.
+                    Out::Datagram { to, bytes, .. } if is_presence(bytes) => {
+                        prop_assert_eq!(*to, addr("203.0.113.5:1"));
+                    }
+                    Out::Frame { conn: 1, bytes } if is_presence(bytes) => {}
+                    Out::OpenOlder(_) => {}
                     Out::Datagram { to, bytes, .. } => {
                         prop_assert_eq!(*to, super::super::place::canonical(from), "to a third");
                         drawn += bytes.len();
                     }
-                    // A newcomer of the older format gets its port.
-                    Out::OpenOlder(_) => {}
                     other => prop_assert!(false, "{:?} draws {:?}", attack, other),
                 }
             }

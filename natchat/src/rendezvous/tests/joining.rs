@@ -22,6 +22,8 @@ fn whoever_registers_is_told_what_it_needs() {
             member,
             ..
         },
+        // Of its own coming it is told as all are.
+        FromServer::Presence(_),
     ] = &client.read(&out)[..]
     else {
         panic!("{out:?}");

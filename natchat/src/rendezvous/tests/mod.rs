@@ -151,7 +151,7 @@ impl Scene {
         let before = self.out.len();
         self.server.handle(self.now, input);
         self.drain();
-        self.out.split_off(before)
+        self.out[before..].to_vec()
     }
 
     pub(super) fn datagram(&mut self, port: Port, from: SocketAddr, bytes: &[u8]) -> Vec<Out> {

@@ -298,19 +298,15 @@ fn the_list_is_paced_until_a_keep_alive_came_from_there() {
     let mut received = 0;
     let mut sent = 0;
     for step in 0..20 {
-        let out = match step {
-            0 => scene.text(victim, register),
-            _ => {
-                scene.pass(millis(100));
-                scene.text(
-                    &format!("203.0.114.{step}:5000"),
-                    &format!("client_register_late{step}_1:1"),
-                );
-                scene.take()
-            }
-        };
-        received += if step == 0 { register.len() } else { 0 };
-        sent += sent_to(&out, victim)
+        if step == 0 {
+            scene.text(victim, register);
+            received += register.len();
+        } else {
+            scene.pass(millis(100));
+            let late = format!("client_register_late{step}_1:1");
+            scene.text(&format!("203.0.114.{step}:5000"), &late);
+        }
+        sent += sent_to(&scene.take(), victim)
             .iter()
             .map(|bytes| bytes.len())
             .sum::<usize>();

@@ -114,23 +114,32 @@ fn the_list_and_then_what_changes() {
     scene.take();
 
     let mut bob = Client::new(2, "bob", "203.0.113.5:2");
-    scene.join(&mut bob).unwrap();
     let mut eve = Client::new(3, "eve", "203.0.113.5:3");
-    scene.join(&mut eve).unwrap();
+    let mut kim = Client::new(4, "kim", "203.0.113.5:4");
+    for client in [&mut bob, &mut eve, &mut kim] {
+        scene.join(client).unwrap();
+    }
+    let told = ann.read(&scene.take());
+    let told: Vec<_> = presence(&told).collect();
+    let [first] = told[..] else {
+        panic!("the first one at once: {told:?}");
+    };
+    let Span::Changes { first: 1.., last } = first.span else {
+        panic!("{first:?}");
+    };
+    follower.seen = last - 1;
+    assert!(follower.take(first));
+    assert_eq!(follower.ids(), ["ann", "bob"]);
     scene.pass(millis(49));
     assert_eq!(ann.read(&scene.take()), [], "not yet");
     scene.pass(millis(2));
     let told = ann.read(&scene.take());
     let told: Vec<_> = presence(&told).collect();
-    let [one] = told[..] else {
-        panic!("one push for both: {told:?}");
+    let [rest] = told[..] else {
+        panic!("one push for both others: {told:?}");
     };
-    follower.seen = follower.seen.max(match one.span {
-        Span::Changes { first, .. } => first - 1,
-        Span::Page { .. } => panic!("{one:?}"),
-    });
-    assert!(follower.take(one));
-    assert_eq!(follower.ids(), ["ann", "bob", "eve"]);
+    assert!(follower.take(rest));
+    assert_eq!(follower.ids(), ["ann", "bob", "eve", "kim"]);
 
     let (member, counter) = bob.count();
     scene.say(&bob, &ToServer::Leave { member, counter });
@@ -140,7 +149,7 @@ fn the_list_and_then_what_changes() {
     let how = Departure::Left;
     assert_eq!(gone.entries, [Change::Gone { member, how }]);
     assert!(follower.take(gone));
-    assert_eq!(follower.ids(), ["ann", "eve"]);
+    assert_eq!(follower.ids(), ["ann", "eve", "kim"]);
 }
 
 #[test]
@@ -193,6 +202,7 @@ fn what_happens_at_once_is_one_change() {
     scene.take();
     let mut bob = Client::new(2, "bob", "203.0.113.5:2");
     scene.join(&mut bob).unwrap();
+    scene.take();
     for port in 1..20 {
         bob.reach.candidates[0].addr.set_port(port);
         let (member, counter) = bob.count();

@@ -64,6 +64,7 @@ fn a_restarted_server_knows_everybody_at_once_and_greets_them() {
             matches!(answers[..], [FromServer::Alive { .. }]),
             "{name}: {answers:?}"
         );
+        scene.take();
         scene.pass(secs(2));
         let again = scene.take();
         assert_eq!(ann.read(&again), [], "{name}: it is there");

@@ -434,7 +434,7 @@ fn a_new_reach_is_told_and_the_same_is_not() {
             counter,
             reach: reach.clone(),
         };
-        assert_eq!(scene.say(&ann, &frame), [], "{name}");
+        scene.say(&ann, &frame);
         scene.pass(millis(60));
         let told = bob.read(&scene.take());
         assert_eq!(told.len(), pushes, "{name}: {told:?}");
