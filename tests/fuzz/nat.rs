@@ -2,6 +2,7 @@
 //! changed.
 
 use std::fs;
+use std::sync::LazyLock;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,16 +12,16 @@ use crate::bodies::nat_wire::check;
 use crate::{here, listed};
 
 /// The seeds that have a byte to change.
-fn kept() -> Vec<Vec<u8>> {
+static KEPT: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let seeds = listed(&here().join("seeds").join("nat_wire"));
     let read = |seed| fs::read(seed).expect("a seed that was listed");
     let datagrams = seeds.into_iter().map(read);
     datagrams.filter(|bytes| !bytes.is_empty()).collect()
-}
+});
 
 #[test]
 fn every_cut_of_every_kept_datagram() {
-    for datagram in kept() {
+    for datagram in KEPT.iter() {
         for len in 0..datagram.len() {
             check(&datagram[..len]);
             check(&datagram[len..]);
@@ -42,15 +43,14 @@ proptest! {
     fn a_kept_datagram_with_some_bytes_changed(
         which: Index, changes in vec((any::<Index>(), any::<u8>()), 1..5), other: Index, at: Index,
     ) {
-        let kept = kept();
-        let mut datagram = which.get(&kept).clone();
+        let mut datagram = which.get(&KEPT).clone();
         for (place, byte) in changes {
             *place.get_mut(&mut datagram) = byte;
         }
         check(&datagram);
         // The front of one and the back of another.
         let at = at.index(datagram.len());
-        let other = other.get(&kept);
+        let other = other.get(&KEPT);
         let back = &other[at.min(other.len())..];
         check(&[&datagram[..at], back].concat());
     }

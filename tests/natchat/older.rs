@@ -21,7 +21,7 @@ use harness::lab::Host;
 const LOCAL_PORT: u16 = 10_081;
 
 /// Between two keep-alives.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// An interval for tests that are not about it.
 pub(crate) const OFTEN: Duration = Duration::from_millis(500);
@@ -62,41 +62,25 @@ struct Seen {
 }
 
 impl Older {
-    /// Joins from a host of a lab.
+    /// Joins from a host of a lab. The interval between keep-alives can be other than that of the original
+    /// ([`KEEP_ALIVE`]): the server gives no more than the beginning of a long list before it has heard a second time of
+    /// whom it gives it to.
     #[track_caller]
-    pub(crate) fn on(host: Host<'_>, id: &str, server: SocketAddr) -> Self {
-        Self::on_keeping_alive(host, id, server, KEEP_ALIVE)
-    }
-
-    /// The same, at another interval: the server gives no more than the beginning of a long list before it has heard
-    /// a second time of whom it gives it to.
-    #[track_caller]
-    pub(crate) fn on_keeping_alive(
-        host: Host<'_>,
-        id: &str,
-        server: SocketAddr,
-        interval: Duration,
-    ) -> Self {
+    pub(crate) fn on(host: Host<'_>, id: &str, server: SocketAddr, keep_alive: Duration) -> Self {
         let addr = host.addr();
         let sockets = host.enter(|| Self::sockets(addr));
-        Self::join(id, server, sockets, interval)
+        Self::join(id, server, sockets, keep_alive)
     }
 
     /// Joins from an address of this machine, which no other older client may have at the same time.
     #[track_caller]
-    pub(crate) fn here([net, host]: [u8; 2], id: &str, server: SocketAddr) -> Self {
-        Self::here_keeping_alive([net, host], id, server, KEEP_ALIVE)
-    }
-
-    /// The same, at another interval: see [`Older::on_keeping_alive`].
-    #[track_caller]
-    pub(crate) fn here_keeping_alive(
+    pub(crate) fn here(
         [net, host]: [u8; 2],
         id: &str,
         server: SocketAddr,
-        interval: Duration,
+        keep_alive: Duration,
     ) -> Self {
-        Self::join(id, server, Self::sockets(here(net, host)), interval)
+        Self::join(id, server, Self::sockets(here(net, host)), keep_alive)
     }
 
     fn sockets(addr: Ipv4Addr) -> io::Result<[UdpSocket; 2]> {

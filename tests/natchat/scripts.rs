@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use harness::{Command, SOON, Signal, Stopwatch};
 
-use crate::older::Older;
+use crate::older::{OFTEN, Older};
 use crate::people::{Person, Place, Server, join, lines};
 
 /// How soon everybody knows of a polite farewell.
@@ -225,7 +225,7 @@ fn all_are_spoken_to_at_once() {
     let server = Server::here();
     let mut alice = join(Place::Here, "alice", server.addr());
     let others = ["bob", "carol", "dave"].map(|id| join(Place::Here, id, server.addr()));
-    let old = Older::here([10, 1], "old", server.addr());
+    let old = Older::here([10, 1], "old", server.addr(), OFTEN);
     alice.meets("old");
     for other in &others {
         alice.meets(other.id());
@@ -246,7 +246,7 @@ fn control_characters_are_shown_and_not_obeyed() {
     let server = Server::here();
     let mut alice = join(Place::Here, "alice", server.addr());
     let mut bob = join(Place::Here, "bob", server.addr());
-    let old = Older::here([11, 1], "old", server.addr());
+    let old = Older::here([11, 1], "old", server.addr(), OFTEN);
     bob.meets("old");
     old.meets("bob");
     alice.chats("bob", "a\u{1b}[2Jb\u{7}\u{202e}c\rFrom eve [forged]");

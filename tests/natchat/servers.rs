@@ -32,7 +32,7 @@ fn a_killed_server_is_missed_by_nobody_and_knows_everybody_when_it_is_back() {
     let names = ["alice", "bob", "carol", "dave"];
     let [mut alice, mut bob, mut carol, dave] =
         names.map(|name| join(lab.host(name), name, server.addr()));
-    let old = Older::on_keeping_alive(lab.host("old"), "old", server.addr(), OFTEN);
+    let old = Older::on(lab.host("old"), "old", server.addr(), OFTEN);
     for user in [&alice, &bob, &carol, &dave] {
         for name in names {
             user.meets(name);

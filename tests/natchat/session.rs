@@ -6,7 +6,7 @@ use std::thread;
 use harness::lab::{Host, Lab, public};
 use harness::{Pty, SOON, Signal, keys};
 
-use crate::older::Older;
+use crate::older::{OFTEN, Older};
 use crate::people::{Person, Server, User, join};
 
 /// A client of either age.
@@ -25,7 +25,7 @@ impl<'lab> Client<'lab> {
     fn join(age: Age, host: Host<'lab>, id: &str, server: &Server<'_>) -> Self {
         match age {
             Age::Current => Self::Current(join(host, id, server.addr())),
-            Age::Older => Self::Older(Older::on(host, id, server.addr())),
+            Age::Older => Self::Older(Older::on(host, id, server.addr(), OFTEN)),
         }
     }
 

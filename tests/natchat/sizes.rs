@@ -5,6 +5,7 @@ use std::time::Duration;
 use harness::lab::{Lab, Nat, home};
 use harness::{Random, SOON};
 
+use crate::older::{OFTEN, Older};
 use crate::people::{Place, Server, User, join};
 
 /// The longest line that is taken.
@@ -113,7 +114,7 @@ fn what_is_too_long_is_refused_in_one_line() {
 #[test]
 fn long_lines_reach_older_clients_in_parts() {
     let server = Server::here();
-    let old = crate::older::Older::here([9, 1], "old", server.addr());
+    let old = Older::here([9, 1], "old", server.addr(), OFTEN);
     let mut alice = join(Place::Here, "alice", server.addr());
     alice.meets("old");
     let text = "가나다라 _ 마바사 ".repeat(300);

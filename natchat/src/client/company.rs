@@ -11,6 +11,7 @@
 mod around;
 mod slots;
 mod sockets;
+mod strangers;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use crate::bucket::Bucket;
 use crate::client::company::slots::Slots;
 use crate::client::company::sockets::Sockets;
+use crate::client::company::strangers::{Frame, Introduced, Strangers};
 use crate::client::event::{Audience, Undelivered};
 use crate::client::peer::{self, Arrival, Direct, Hello, Peer, prologue, slot_of};
 use crate::client::trust::{Trust, Verdict};
@@ -50,6 +52,7 @@ pub(crate) struct Company {
     direct: Direct,
     entropy: Entropy,
     strangers: Bucket,
+    kept: Strangers,
     sockets: Sockets,
     out: VecDeque<Output>,
 }
@@ -62,6 +65,7 @@ impl Company {
             direct,
             entropy,
             strangers: Bucket::new(STRANGERS, STRANGER_EVERY),
+            kept: Strangers::default(),
             sockets: Sockets::default(),
             out: VecDeque::new(),
         }
@@ -208,9 +212,9 @@ impl Company {
         sender: u32,
         message: &[u8],
     ) {
-        let Around { us, roster } = around;
+        let us = around.us;
         let known = from
-            .and_then(|from| roster.by_member(from))
+            .and_then(|from| around.roster.by_member(from))
             .and_then(|entry| self.slots.of_id(&entry.id));
         let has_share = known
             .and_then(|slot| self.slots.get_mut(slot))
@@ -223,20 +227,36 @@ impl Company {
         else {
             return;
         };
-        let Ok(id) = Hello::decode(&introduction.payload).map(|hello| hello.id) else {
-            return;
+        if let Ok(hello) = Hello::decode(&introduction.payload) {
+            let introduced = Introduced {
+                id: hello.id,
+                arrival,
+                sender,
+                introduction,
+            };
+            self.introduced(now, around, introduced);
+        }
+    }
+
+    /// Somebody has proven that it has a key; whether it is that of the ID it names is seen here.
+    fn introduced(&mut self, now: Instant, around: Around<'_>, introduced: Introduced) {
+        let Some(entry) = around.roster.get(&introduced.id) else {
+            self.out.push_back(Output::Find(introduced.id.clone()));
+            return self.kept.keep(now, Frame::Hello(Box::new(introduced)));
         };
-        let Some(entry) = roster.get(&id) else {
-            self.out.push_back(Output::Find(id));
-            return;
-        };
-        if key_of(entry) != Some(introduction.key) || id == *us.id {
+        let Introduced {
+            id,
+            arrival,
+            sender,
+            introduction,
+        } = introduced;
+        if key_of(entry) != Some(introduction.key) || id == *around.us.id {
             return;
         }
         match self.admit(now, around, &id) {
             Ok(slot) => {
                 self.touch(now, around, slot, |peer| {
-                    peer.handle_hello(now, around.us, arrival, sender, introduction)
+                    peer.handle_hello(now, around.us, arrival, sender, introduction);
                 });
             }
             Err(Undelivered::KeyChanged) => self.distrust(around, &id, &introduction.key),
@@ -257,7 +277,8 @@ impl Company {
             return;
         };
         let Some(entry) = around.roster.by_member(down.from) else {
-            return;
+            let frame = Frame::Call(down.from, down.frame.to_vec());
+            return self.kept.keep(now, frame);
         };
         if key_of(entry).is_none_or(|key| key.tag() != call.sender) {
             return;
@@ -361,13 +382,21 @@ impl Company {
         }
         let key = key_of(entry);
         self.tell_changed(&entry.id, key.as_ref());
-        let Some(slot) = self.slots.of_id(&entry.id) else {
-            return;
-        };
-        if self.slots.get(slot).map(Peer::key) == key.as_ref() {
-            self.touch(now, around, slot, |peer| peer.here(now, around.us, entry));
-        } else {
-            self.remove(now, around, slot, Undelivered::KeyChanged);
+        if let Some(slot) = self.slots.of_id(&entry.id) {
+            if self.slots.get(slot).map(Peer::key) == key.as_ref() {
+                self.touch(now, around, slot, |peer| peer.here(now, around.us, entry));
+            } else {
+                self.remove(now, around, slot, Undelivered::KeyChanged);
+            }
+        }
+        while let Some(frame) = self.kept.take(now, entry) {
+            match frame {
+                Frame::Hello(introduced) => self.introduced(now, around, *introduced),
+                Frame::Call(from, frame) => {
+                    let frame = &frame;
+                    self.handle_call(now, around, &Down { from, frame });
+                }
+            }
         }
     }
 
@@ -496,6 +525,7 @@ impl Company {
                 self.sockets.disown(&sockets);
                 Output::CloseSockets(sockets)
             }
+            peer::Output::Hush => Output::Hush,
             peer::Output::Event(peer::Event::Proven) => match self.trust.proven(id, key) {
                 Some(pin) => Output::Pin(pin),
                 None => return,

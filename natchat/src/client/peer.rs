@@ -17,8 +17,10 @@ mod hello;
 mod lines;
 mod link;
 mod output;
+mod pulse;
 mod records;
 mod sessions;
+mod stall;
 mod us;
 mod ways;
 
@@ -30,6 +32,8 @@ use crate::client::event::{Audience, Undelivered, Way};
 use crate::client::peer::calls::{Calls, whole_reach};
 use crate::client::peer::lines::Lines;
 use crate::client::peer::link::{Heard, Link, Outgoing, Them};
+use crate::client::peer::pulse::Pulse;
+use crate::client::peer::stall::{Due, Stall};
 use crate::client::peer::ways::{Ways, Wish};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::identity::PublicKey;
@@ -57,9 +61,6 @@ const NO_ANSWER: Duration = Duration::from_secs(30);
 /// How long lines wait for a peer that the server does not hear of any more: it may be back, or reachable all the same.
 const SILENT: Duration = Duration::from_secs(10);
 
-/// How long something may be unconfirmed, at least, before it is given again through the server.
-const PATIENCE: Duration = Duration::from_millis(200);
-
 /// Handshakes looked at of a peer in any case, however many strangers try: as often as an honest one repeats its own.
 const GREETS: u32 = 8;
 const GREET_EVERY: Duration = Duration::from_millis(250);
@@ -82,8 +83,8 @@ pub(crate) struct Peer {
     silent_at: Option<Instant>,
     /// When we last gave up for want of an answer.
     given_up: Option<Instant>,
-    /// When it is next looked whether something waits too long.
-    look_at: Option<Instant>,
+    stall: Stall,
+    pulse: Pulse,
     calls: Calls,
     greets: Bucket,
     out: VecDeque<Output>,
@@ -119,7 +120,8 @@ impl Peer {
             lines: Lines::default(),
             silent_at: None,
             given_up: None,
-            look_at: None,
+            stall: Stall::default(),
+            pulse: Pulse::default(),
             calls: Calls::new(),
             greets: Bucket::new(GREETS, GREET_EVERY),
             out: VecDeque::new(),
@@ -253,6 +255,9 @@ impl Peer {
         frame: &Transport<'_>,
     ) {
         let heard = self.link.handle_transport(now, frame);
+        if heard == Heard::Authentic {
+            self.pulse.beat(now);
+        }
         self.heard_in_session(now, arrival, heard);
     }
 
@@ -338,6 +343,7 @@ impl Peer {
         self.read(now);
         self.end_overdue(now);
         self.look(now);
+        self.listen(now);
         let them = Them {
             id: &self.id,
             key: &self.key,
@@ -407,27 +413,35 @@ impl Peer {
 
     /// Whether what went by a path is confirmed in time; if not, it goes through the server, too.
     fn look(&mut self, now: Instant) {
-        let connection = self.link.connection();
-        let (Some(since), Some(best)) = (connection.waiting_since(), self.ways.best()) else {
-            self.look_at = None;
-            return;
+        let (connection, best) = (self.link.connection(), self.ways.best());
+        let waiting = connection.waiting_since();
+        let Some(since) = waiting.filter(|since| best.is_some() || self.stall.is_of(*since)) else {
+            return self.stall.end();
         };
-        // On a path that is new to the connection, checks have measured already.
-        let measured = connection
-            .round_trip()
-            .map(|_| connection.retransmission_timeout());
-        let patience = PATIENCE.max(2 * measured.unwrap_or(2 * best.round_trip));
-        let due = self
-            .look_at
-            .unwrap_or(since + patience)
-            .max(since + patience);
-        if due > now {
-            self.look_at = Some(due);
-            return;
+        let timeout = match (connection.round_trip(), best) {
+            // On a path that is new to the connection, checks have measured already.
+            (None, Some(best)) => 2 * best.round_trip,
+            (_, _) => connection.retransmission_timeout(),
+        };
+        match self.stall.look(now, since, timeout) {
+            Some(Due::Duplicate(before)) => {
+                self.ways.doubt(now);
+                self.link.duplicate(now, before);
+            }
+            Some(Due::Repeat) => {
+                let frames = self.stall.frames().iter().cloned();
+                self.out.extend(frames.map(Output::Relay));
+            }
+            None => {}
         }
-        self.look_at = Some(now + patience);
-        self.ways.doubt(now);
-        self.link.duplicate(now, now - patience);
+    }
+
+    /// Whether it has fallen silent: then perhaps we cannot be reached.
+    fn listen(&mut self, now: Instant) {
+        if self.pulse.falls_silent(now) {
+            self.ways.suspect(now);
+            self.out.push_back(Output::Hush);
+        }
     }
 
     fn send(&mut self, now: Instant) {
@@ -436,9 +450,11 @@ impl Peer {
             let (direct, relay, frame) = match outgoing {
                 Outgoing::Usual(frame) => (choice.direct, choice.relay, frame),
                 Outgoing::Both(frame) => (choice.direct, true, frame),
-                Outgoing::Relay(frame) | Outgoing::Back(Arrival::Relayed, frame) => {
+                Outgoing::Relay(frame) => {
+                    self.stall.gave(&frame);
                     (None, true, frame)
                 }
+                Outgoing::Back(Arrival::Relayed, frame) => (None, true, frame),
                 Outgoing::Back(Arrival::Direct(route), frame) => (Some(route), false, frame),
             };
             match (direct, relay) {
@@ -472,13 +488,13 @@ impl Peer {
 
     /// When [`Self::settle`] has something to do.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let look = self.look_at;
         let dues = [
             self.link.next_timeout(),
             self.ways.next_timeout(),
             self.overdue_at(),
             self.silent_at,
-            look,
+            self.stall.next(),
+            self.pulse.due(),
         ];
         dues.into_iter().flatten().min()
     }

@@ -367,7 +367,11 @@ impl Talk {
             home::Output::TcpSend(frame) => Output::TcpSend(frame),
             home::Output::TcpClose => Output::TcpClose,
             home::Output::Resolve => Output::Resolve,
-            home::Output::Show(event) => Output::Show(event),
+            home::Output::Show(event) => {
+                // What is to be done now, only the user can say.
+                self.is_roster_known |= matches!(event, Event::Taken(_) | Event::ServerKeyChanged);
+                Output::Show(event)
+            }
             home::Output::Pin(key) => Output::Pin(Pin::Server(key)),
             home::Output::Joined => {
                 self.has_joined = true;
@@ -416,6 +420,7 @@ impl Talk {
             company::Output::CloseSockets(sockets) => Output::CloseSockets(sockets),
             company::Output::Pin(pin) => Output::Pin(pin),
             company::Output::KeyChanged(id) => Output::Show(Event::KeyChanged(id)),
+            company::Output::Hush => return self.home.hurry(now),
             company::Output::Find(id) => return self.home.find(now, &id),
             company::Output::Event(id, event) => return self.heed(now, id, event),
         };

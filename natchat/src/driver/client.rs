@@ -17,12 +17,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use common::clock::Clock;
-use common::console::{Console, ConsoleConfig, ConsoleEvent};
+use common::console::{Complete, Console, ConsoleConfig, ConsoleEvent};
 use common::exit::{self, ExitStatus};
 use common::log::Logger;
 use common::shutdown::Shutdown;
 
 use super::batch::Receiving;
+use super::completer::Completer;
 use super::disk::job_of;
 use super::entropy;
 use super::link::{Change, Settled};
@@ -110,6 +111,7 @@ pub struct Session {
     // Before the console: what is to be shown is shown while it is open.
     screen: Screen,
     console: Arc<Console>,
+    completer: Arc<Completer>,
     typing: Typing,
 
     clock: Clock,
@@ -162,8 +164,9 @@ impl Session {
         let worker = Worker::start(store, host.address(), config.downloads.clone(), tell)
             .map_err(failed(THREAD))?;
         // Last, for from here on the terminal is ours and has to be given back.
+        let completer = Arc::new(Completer::default());
         let console_config = ConsoleConfig {
-            completer: None,
+            completer: Some(Arc::clone(&completer) as Arc<dyn Complete>),
             max_line: LINE_LEN,
         };
         let (console, typed) = Console::open(console_config).map_err(failed("use the terminal"))?;
@@ -185,6 +188,7 @@ impl Session {
             worker,
             screen: Screen::open(Arc::clone(&console), stamps, clock).map_err(failed(THREAD))?,
             console,
+            completer,
             typing: Typing::Idle,
             clock,
         })
@@ -256,7 +260,10 @@ impl Session {
                 }
                 Output::CloseSockets(numbers) => self.net.sockets.close(&numbers),
                 Output::Resolve => self.resolve(),
-                Output::Show(event) => self.screen.event(&event),
+                Output::Show(event) => {
+                    self.completer.note(&event);
+                    self.screen.event(&event);
+                }
                 Output::Pin(pin) => self.pin(pin),
                 Output::File(request) => self.work_on(request),
                 Output::Wait(until) => return until,

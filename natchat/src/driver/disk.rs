@@ -317,7 +317,7 @@ pub(super) const fn job_of(request: &FileRequest) -> Job {
 }
 
 /// What is typed here has seen no shell: `~/` is the home folder, unless there is one of that name.
-fn find_typed(typed: &Path) -> PathBuf {
+pub(super) fn find_typed(typed: &Path) -> PathBuf {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     match (typed.strip_prefix("~"), home) {
         (Ok(rest), Some(home)) if !typed.exists() => Path::new(&home).join(rest),

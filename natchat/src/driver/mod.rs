@@ -1,14 +1,24 @@
 //! Sockets, files, console and clock: one loop for each role feeds its machine and does what it says.
 //!
 //! ```text
-//!   socket ── batch ── sys, names     datagrams, many a system call
-//!   tcp                               frames in a stream (pure)
-//!   interfaces                        the machine's own addresses
-//!   store, journal                    keys, pins, what a server remembers
+//!              ┌─ client ── net ─┬─ sockets ──┐
+//!              │    │            ├─ link ─────┼─ tcp        frames in a stream (pure)
+//!              │    │            └─ interfaces│             the machine's own addresses
+//!   the two ───┤    ├─ screen, completer      ├─ socket ── batch ── sys, names
+//!   loops      │    └─ worker ── disk, store  │             datagrams, many a system call
+//!              │                       │      │
+//!              └─ server ─┬─ ports ────┼──────┤
+//!                 (mark)  ├─ conns ────┼──────┘
+//!                         ├─ journal ──┘                    keys, pins, what a server remembers
+//!                         └─ printer
+//!   both: mailbox, signals (other threads' word), entropy; client: resolve
 //! ```
+//!
+//! Nothing that comes from a network ends a loop, and no loop waits for a disk, a name or a screen.
 
 mod batch;
 pub mod client;
+mod completer;
 mod conns;
 mod disk;
 mod entropy;

@@ -23,6 +23,8 @@ pub(crate) enum Output {
     KeyChanged(MemberId),
     /// Ask the server for this ID: it has written, and the roster does not have it.
     Find(MemberId),
+    /// Be seen by the server at our present address.
+    Hush,
     /// Something has happened with a peer.
     Event(MemberId, Event),
 }

@@ -435,6 +435,46 @@ fn forged_frames_change_nothing() {
     assert_eq!(world.told(0), [delivered("b", "three")]);
 }
 
+/// A newcomer's first line overtakes the news that it has come.
+#[test]
+fn who_is_not_in_the_roster_yet_is_waited_for() {
+    let mut world = World::new(2);
+    let newcomer = world.entry(1).member;
+    world.sides[0].roster.remove(newcomer);
+    world.say(1, "a", LINE);
+    world.run(world.relay);
+    assert_eq!(world.told(0), []);
+    world.announce(1);
+    assert_eq!(world.told(0), [said("b", LINE)], "at once");
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.told(1), [delivered("a", LINE)]);
+    assert_eq!(world.handshakes, 1);
+}
+
+#[test]
+fn who_was_busy_and_falls_silent_makes_us_be_seen() {
+    let mut world = World::new(2);
+    world.say(0, "b", LINE);
+    world.run(Duration::from_secs(10));
+    let before = world.hushes;
+    for n in 0..20 {
+        world.say(0, "b", &n.to_string());
+        world.run(Duration::from_millis(50));
+    }
+    assert_eq!(world.hushes, before, "while it is talked");
+    world.direct = None;
+    world.loss_percent = 100;
+    world.say(0, "b", LINE);
+    world.run(Duration::from_millis(300));
+    assert!(world.hushes > before);
+    world.run(Duration::from_secs(60));
+    assert!(
+        world.hushes <= before + 6,
+        "a few times only: {}",
+        world.hushes
+    );
+}
+
 #[test]
 fn too_long_and_too_much() {
     let mut world = World::new(2);

@@ -270,6 +270,14 @@ impl Home {
         self.run(now);
     }
 
+    /// There is reason to doubt that the server knows where we are: it is told now.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        if let Some(session) = &mut self.session {
+            session.alive.doubt(now);
+        }
+        self.run(now);
+    }
+
     /// `@trust server`: takes the server's new key.
     pub(crate) fn trust_server(&mut self, now: Instant) {
         if let Some(key) = self.offered.take() {

@@ -15,6 +15,8 @@ pub(crate) enum Output {
     OpenSockets(u16),
     /// Close these.
     CloseSockets(Vec<Socket>),
+    /// Be seen by the server at our present address: the peer was busy and has fallen silent.
+    Hush,
     /// Something has happened.
     Event(Event),
 }

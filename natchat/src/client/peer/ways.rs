@@ -158,6 +158,11 @@ impl Ways {
     /// What went by the best path is not confirmed.
     pub(crate) fn doubt(&mut self, now: Instant) {
         self.doubt_until = Some(now + DOUBT);
+        self.suspect(now);
+    }
+
+    /// Checks all paths, unless that was done just now.
+    pub(crate) fn suspect(&mut self, now: Instant) {
         let again = |before: Instant| now.saturating_duration_since(before) >= SUSPECT_AGAIN;
         if let Some(paths) = self
             .paths

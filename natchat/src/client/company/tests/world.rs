@@ -77,6 +77,7 @@ pub(super) struct World {
     kept: Vec<Packet>,
     pub(super) relayed: u32,
     pub(super) handshakes: u32,
+    pub(super) hushes: u32,
 }
 
 impl World {
@@ -105,6 +106,7 @@ impl World {
             kept: Vec::new(),
             relayed: 0,
             handshakes: 0,
+            hushes: 0,
         };
         for at in 0..world.sides.len() {
             world.announce(at);
@@ -310,6 +312,7 @@ impl World {
                     company.sockets_opened(now, around, &[]);
                 });
             }
+            Output::Hush => self.hushes += 1,
             Output::Pin(_) | Output::Find(_) | Output::CloseSockets(_) => {}
         }
     }
