@@ -17,7 +17,7 @@ use bodies::scene::Scene;
 /// What a target does with an input.
 type Check<'s> = Box<dyn Fn(&[u8]) + 's>;
 
-fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 12] {
+fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 13] {
     [
         ("accept_encoding", Box::new(bodies::accept_encoding::check)),
         ("body", Box::new(bodies::body::check)),
@@ -26,6 +26,7 @@ fn targets(scene: &Scene) -> [(&'static str, Check<'_>); 12] {
         ("head", Box::new(bodies::head::check)),
         ("nat_paths", Box::new(bodies::nat_paths::check)),
         ("nat_reliable", Box::new(bodies::nat_reliable::check)),
+        ("nat_rendezvous", Box::new(bodies::nat_rendezvous::check)),
         ("nat_wire", Box::new(bodies::nat_wire::check)),
         ("path", Box::new(|input| bodies::path::check(scene, input))),
         ("range", Box::new(bodies::range::check)),

@@ -8,6 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::bodies::nat_rendezvous;
 use crate::bodies::nat_wire::check;
 use crate::{here, listed};
 
@@ -58,5 +59,17 @@ proptest! {
     #[test]
     fn what_older_clients_could_say(text in "(client|server|me)(_(register|Keep Alive|[a-z가_ ]{0,9}|10\\.0\\.0\\.1:1)){0,5}") {
         check(text.as_bytes());
+    }
+
+    #[test]
+    fn whatever_is_said_to_the_rendezvous(steps in vec(
+        ("[dcmrpt]", any::<u8>(), vec(any::<u8>(), 0..120)), 0..30,
+    )) {
+        let steps = steps.into_iter().flat_map(|(kind, which, bytes)| {
+            let len = u8::try_from(bytes.len()).expect("at most 120");
+            let bytes = if matches!(&*kind, "p" | "t") { Vec::new() } else { bytes };
+            [kind.into_bytes(), vec![which, len], bytes].concat()
+        });
+        nat_rendezvous::check(&steps.collect::<Vec<u8>>());
     }
 }

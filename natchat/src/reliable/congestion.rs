@@ -58,8 +58,9 @@ const EXCESS: u64 = 50;
 const OWN_LOSS_MOST: u64 = 500;
 /// The shortest round trip is looked for anew after this.
 const SHORTEST_AGE: Duration = Duration::from_secs(10);
-/// Rounds with a queue, or with excess loss, before what was measured before is forgotten.
-const PATIENCE: u8 = 3;
+/// Rounds with a queue, and with excess loss, after which what was measured before is forgotten.
+const QUEUED_ROUNDS: u8 = 3;
+const EXCESS_ROUNDS: u8 = 2;
 
 /// The state of the model.
 #[derive(Debug)]
@@ -272,7 +273,7 @@ impl Congestion {
         };
         self.shortest.age(now, round.shortest);
         let excess = self.judge_loss(&round);
-        if self.queued_rounds >= PATIENCE || self.excess_rounds >= PATIENCE {
+        if self.queued_rounds >= QUEUED_ROUNDS || self.excess_rounds >= EXCESS_ROUNDS {
             self.believe_only(rate);
         }
         if matches!(self.phase, Phase::Startup(_)) && excess {
@@ -304,7 +305,7 @@ impl Congestion {
         // Downwards fast, upwards slowly: what remains at three quarters of the rate is the path's own.
         self.own_loss = Some(match thousandths {
             low if low < own => (own + low) / 2,
-            high => own + (high - own).div_ceil(16),
+            high => own + (high - own).div_ceil(if excess { 32 } else { 16 }),
         });
         if excess {
             self.ceiling = Some((round.most_flying * 7 / 8).max(SMALLEST_WINDOW));

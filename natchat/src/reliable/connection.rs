@@ -41,8 +41,9 @@ const ROOM_MOST: u64 = 16 << 20;
 const CHAT_EXTRA: u64 = 8 * PACKET_LEN as u64;
 /// Packets that repeat the oldest ones when nothing was acknowledged for a timeout (RFC 9002 §6.2.4).
 const PROBES: u8 = 2;
-/// Timeouts without an answer after which what was known of the path is forgotten.
-const SILENT: u32 = 3;
+/// After so long without an answer, what was known of the path is forgotten: but not before it was asked so often.
+const SILENCE: Duration = Duration::from_millis(500);
+const SILENT_PROBES: u32 = 3;
 /// Copies given between two acknowledgements.
 const DUPLICATES: u32 = 32;
 
@@ -73,6 +74,8 @@ struct Probing {
     at: Option<Instant>,
     /// Timeouts since the last acknowledgement.
     unanswered: u32,
+    /// Whether the path was given up.
+    is_silent: bool,
     /// Packets to be repeated now, from which one on.
     left: u8,
     from: u64,
@@ -430,15 +433,17 @@ impl Connection {
         }
         if self.probe_at().is_some_and(|at| at <= self.now) {
             let unanswered = self.probing.unanswered + 1;
+            let is_silent = unanswered >= SILENT_PROBES && self.now >= self.progress + SILENCE;
+            if is_silent && !self.probing.is_silent {
+                self.congestion = Congestion::new(self.now, self.sent.next_number());
+            }
             self.probing = Probing {
                 at: Some(self.now),
                 unanswered,
+                is_silent,
                 left: PROBES,
                 from: 0,
             };
-            if unanswered == SILENT {
-                self.congestion = Congestion::new(self.now, self.sent.next_number());
-            }
         }
     }
 

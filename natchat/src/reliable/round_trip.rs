@@ -60,10 +60,11 @@ impl RoundTrip {
         })
     }
 
-    /// How long after the last sign of life to ask again, when so many questions went unanswered (RFC 9002 §6.2).
+    /// How long after the last sign of life to ask again, when so many questions went unanswered (RFC 9002 §6.2). Asking costs two
+    /// packets, so it is not waited for as long as [`Self::timeout`].
     pub(crate) fn probe_timeout(&self, unanswered: u32) -> Duration {
         let once = self.measured.map_or(UNMEASURED, |known| {
-            SHORTEST.max(known.smoothed + known.variation * 4 + acks::DELAY)
+            known.smoothed + known.variation * 4 + acks::DELAY
         });
         once.saturating_mul(1 << unanswered.min(8))
             .min(LONGEST.max(once))

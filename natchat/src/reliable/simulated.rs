@@ -42,6 +42,8 @@ pub(crate) struct Line {
     pub(crate) rate: Option<u64>,
     /// Bytes that wait for their turn, at most.
     pub(crate) queue: u64,
+    /// Bytes above the rate are dropped or let through, as many as `queue` at once, but do not wait.
+    pub(crate) is_policed: bool,
 }
 
 impl Line {
@@ -53,6 +55,7 @@ impl Line {
             doubled: 0,
             rate: None,
             queue: u64::MAX,
+            is_policed: false,
         }
     }
 
@@ -156,12 +159,18 @@ impl World {
             end.dropped += 1;
             return;
         }
-        end.longest_wait = end.longest_wait.max(waits);
+        if !line.is_policed {
+            end.longest_wait = end.longest_wait.max(waits);
+        }
         let takes = line.rate.map_or(0, |rate| {
             (packet.len() as u64 + 48 + 25) * 1_000_000_000 / rate
         });
         end.free_at = self.now.max(end.free_at) + Duration::from_nanos(takes);
-        let leaves = end.free_at.max(self.now);
+        let leaves = if line.is_policed {
+            self.now
+        } else {
+            end.free_at.max(self.now)
+        };
         let copies = 1 + usize::from(self.dice.happens(line.doubled));
         for _ in 0..copies {
             if self.dice.happens(line.loss) {

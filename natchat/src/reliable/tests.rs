@@ -123,13 +123,17 @@ fn throughput() {
         jitter: MS * 10,
         ..fast(50)
     };
+    let policed = |ms| Line {
+        is_policed: true,
+        ..Line::delayed(ms).with_rate(25_000_000, 2_500_000)
+    };
     let slow = Line::delayed(100).with_rate(62_500, 20_000).losing(50);
     let rows: &[(&str, Line, u64, u64, u64, u64)] = &[
         ("100 Mbit/s, 20 ms", fast(10), 16, 9_500, 1, 50),
         ("100 Mbit/s, 100 ms", fast(50), 24, 7_500, 5, 50),
-        ("1 % lost", fast(50).losing(10), 16, 6_500, 8, 50),
-        ("10 % lost", fast(50).losing(100), 16, 5_500, 18, 50),
-        ("30 % lost", fast(50).losing(300), 16, 4_000, 40, 50),
+        ("1 % lost", fast(50).losing(10), 16, 6_500, 8, 51),
+        ("10 % lost", fast(50).losing(100), 16, 5_500, 18, 51),
+        ("30 % lost", fast(50).losing(300), 16, 4_000, 40, 51),
         (
             "a queue of 8 packets",
             Line::delayed(50).with_rate(12_500_000, 10_000),
@@ -165,6 +169,15 @@ fn throughput() {
             33,
             0,
         ),
+        (
+            "25 MB/s, what is above dropped, no delay",
+            policed(0),
+            32,
+            15_000,
+            25,
+            0,
+        ),
+        ("the same at 40 ms", policed(20), 32, 12_000, 30, 0),
         ("no limit, no delay", Line::delayed(0), 48, 150_000, 0, 0),
     ];
     for (name, line, len, least, dropped, longest) in rows {

@@ -19,6 +19,7 @@ pub mod head;
 mod judge;
 pub mod nat_paths;
 pub mod nat_reliable;
+pub mod nat_rendezvous;
 pub mod nat_wire;
 pub mod path;
 pub mod range;

@@ -152,6 +152,23 @@ fn other_interfaces_are_told_at_once() {
 }
 
 #[test]
+fn who_suspects_that_it_has_moved_tells_at_once() {
+    let mut world = World::joined();
+    world.nat = ([7, 7, 7, 7], 6_500).into();
+    world.nat_ports = vec![6_500; 2];
+    world.home.hurry(world.now);
+    world.home.hurry(world.now);
+    world.drain();
+    let took = world.until(SECOND, |world| world.count("moved") == 1);
+    assert!(took <= 30, "{took} ms");
+    assert_eq!(
+        world.times_said(ALIVE).len(),
+        2,
+        "one, and one with the cookie"
+    );
+}
+
+#[test]
 fn to_a_network_without_udp_in_a_second() {
     let mut world = World::joined();
     world.loss = Box::new(|_, by, _| by != Link::Tcp);
