@@ -159,12 +159,25 @@ fn manual(command: &Command) -> io::Result<String> {
         .after_long_help(Resettable::Reset);
     clap_mangen::Man::new(options).render(&mut page)?;
     let mut page = String::from_utf8_lossy(&page).into_owned();
-    let Some(text) = command.get_after_long_help() else {
-        return Ok(page);
-    };
+    let mut more = String::new();
+    for part in command.get_subcommands().filter(|part| !part.is_hide_set()) {
+        more.push_str(&part_of_program(command.get_name(), part)?);
+    }
+    if let Some(text) = command.get_after_long_help() {
+        more.push_str(&sections(&text.to_string()));
+    }
     let at = page.find(".SH VERSION").unwrap_or(page.len());
-    page.insert_str(at, &sections(&text.to_string()));
+    page.insert_str(at, &more);
     Ok(page)
+}
+
+/// A subcommand's own options, under a heading such as `NATCHAT SERVER`: one page holds the whole program.
+fn part_of_program(program: &str, part: &Command) -> io::Result<String> {
+    let mut options = Vec::new();
+    clap_mangen::Man::new(part.clone()).render_options_section(&mut options)?;
+    let heading = format!("{program} {}", part.get_name()).to_uppercase();
+    let options = String::from_utf8_lossy(&options);
+    Ok(options.replacen(".SH OPTIONS", &format!(".SH \"{heading}\""), 1))
 }
 
 fn sections(text: &str) -> String {
@@ -290,6 +303,16 @@ mod tests {
         let sample = run(&["sample", "x"]).expect("valid");
         assert_eq!(sample.common.log_level, Level::Warn);
         assert_eq!(sample.common.log_format, Format::Text);
+    }
+
+    #[test]
+    fn a_manual_page_holds_the_options_of_every_part() {
+        let part = Command::new("serve").arg(clap::Arg::new("port").long("port").help("Where"));
+        let hidden = Command::new("secret").hide(true);
+        let page = manual(&Command::new("sample").subcommands([part, hidden])).expect("in memory");
+        let at = page.find(".SH \"SAMPLE SERVE\"").expect("a section");
+        assert!(page[at..].contains("\\-\\-port"), "{page}");
+        assert!(!page.contains("SAMPLE SECRET"), "{page}");
     }
 
     #[test]

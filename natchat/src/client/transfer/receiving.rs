@@ -109,10 +109,6 @@ impl Receiving {
         self.part == part && !self.is_over()
     }
 
-    pub(crate) fn part(&self) -> &str {
-        &self.part
-    }
-
     /// Whether the user can still say yes or no, of this name if one is given.
     pub(crate) fn is_offered(&self, name: Option<&str>) -> bool {
         matches!(self.state, State::Offered { .. }) && name.is_none_or(|name| name == self.name)

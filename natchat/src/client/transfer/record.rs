@@ -134,11 +134,15 @@ impl<'a> Record<'a> {
             _ => return Err(Malformed),
         };
         reader.end()?;
-        match record {
-            Self::Offer { name, .. } if name.is_empty() || name.len() > NAME_LEN => Err(Malformed),
-            _ if number == 0 => Err(Malformed),
-            record => Ok((number, record)),
+        let is_named = match record {
+            Self::Offer { name, .. } => !name.is_empty() && name.len() <= NAME_LEN,
+            Self::Accept { .. } | Self::Begin { .. } | Self::End { .. } | Self::Done { .. } => true,
+            Self::Withdraw(_) | Self::Stop(_) => true,
+        };
+        if number == 0 || !is_named {
+            return Err(Malformed);
         }
+        Ok((number, record))
     }
 
     /// Appends the whole record as channel 0 carries it: kind, length, body.

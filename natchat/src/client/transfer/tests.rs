@@ -270,7 +270,11 @@ impl Pair {
                         assert_eq!(taken, Ok(()));
                     }
                 }
-                _ => side.transfers.drive(self.now, &peer, &mut side.connection),
+                connection::Event::Readable(_)
+                | connection::Event::Delivered(..)
+                | connection::Event::Writable(_) => {
+                    side.transfers.drive(self.now, &peer, &mut side.connection);
+                }
             }
         }
         while let Some(peer) = side.transfers.poll_peer() {
@@ -304,25 +308,33 @@ impl Pair {
             .shown
             .iter()
             .filter(|event| !matches!(event, Event::File(FileEvent::Progress { .. })));
-        told.map(|event| match event {
-            Event::File(FileEvent::Offered {
-                name, len, have, ..
-            }) => format!("offered {name} {len} {have}"),
-            Event::File(FileEvent::Waiting { name, .. }) => format!("waiting {name}"),
-            Event::File(FileEvent::Sent { name, len, .. }) => format!("sent {name} {len}"),
-            Event::File(FileEvent::Received { path, len, .. }) => format!("received {path} {len}"),
-            Event::File(FileEvent::Stopped { name, reason, .. }) => {
-                format!("stopped {name}: {reason}")
+        let text = |event: &Event| {
+            if let Event::File(event) = event {
+                words(event)
+            } else {
+                format!("{event:?}")
             }
-            other => format!("{other:?}"),
-        })
-        .collect()
+        };
+        told.map(text).collect()
     }
 
     fn is_quiet(&self) -> bool {
         self.sides
             .iter()
             .all(|side| !side.transfers.is_busy() && side.disk.open.is_empty())
+    }
+}
+
+fn words(event: &FileEvent) -> String {
+    match event {
+        FileEvent::Offered {
+            name, len, have, ..
+        } => format!("offered {name} {len} {have}"),
+        FileEvent::Waiting { name, .. } => format!("waiting {name}"),
+        FileEvent::Sent { name, len, .. } => format!("sent {name} {len}"),
+        FileEvent::Received { path, len, .. } => format!("received {path} {len}"),
+        FileEvent::Stopped { name, reason, .. } => format!("stopped {name}: {reason}"),
+        FileEvent::Progress { .. } => "progress".to_owned(),
     }
 }
 
