@@ -112,6 +112,12 @@ fn an_id_that_is_ones_own_elsewhere() {
     again.wait_stdout("alice is register at IP: ", SOON);
     alice.is_warned("joined from elsewhere");
     alice.end().lacks("panicked");
+    bob.sees_all_within(SOON, "alice elsewhere", |lines| {
+        let heres = lines
+            .iter()
+            .filter(|line| line.starts_with("alice is register at IP: "));
+        heres.count() == 2
+    });
     bob.chats("alice", "hi");
     again.wait_stdout("From bob [hi]", SOON);
     bob.sees("Delivered to alice [hi]");

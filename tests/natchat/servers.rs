@@ -74,6 +74,18 @@ fn a_killed_server_is_missed_by_nobody_and_knows_everybody_when_it_is_back() {
     old.meets("eve");
     old.chat("alice", "still here");
     alice.sees("From old [still here]");
+    let said = [
+        (
+            &alice,
+            &["bob [meanwhile]", "carol [waiting too]", "old [still here]"][..],
+        ),
+        (&bob, &["alice [before]", "alice [meanwhile]"]),
+        (&dave, &["carol [before]", "carol [waiting]"]),
+    ];
+    for (user, lines) in said {
+        let lines: Vec<_> = lines.iter().map(|line| format!("From {line}")).collect();
+        assert_eq!(user.lines_from("From "), lines, "{user}");
+    }
 }
 
 fn is_farewell(line: &str) -> bool {

@@ -1,48 +1,31 @@
-//! All the peers we talk to, and who is let in among them.
+//! All the peers we talk to.
 //!
 //! ```text
-//!   frame ─► which peer? ─► peer ─► settle ─► outputs of all, in order
+//!   which peer? ─► peer ─► settle ─► outputs of all, in order
 //! ```
 //!
-//! Whatever a frame claims, it reaches a peer only by an index that this client gave out, or by a proof of the key that the
-//! roster has for an ID and that is trusted for it. So nothing is ever said under a name whose key did not write it. Handshakes cost
-//! arithmetic: how many are looked at in a second is bounded, and peers that are talked to have a share that strangers cannot take.
+//! A peer is made only for a member of the roster whose key is trusted for its ID. After anything was done with a peer it is settled,
+//! its wishes are gathered, and it is noted when it is due. Which frames reach which peer is [`super::door`]'s business.
 
 mod around;
 mod slots;
 mod sockets;
-mod strangers;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::bucket::Bucket;
 use crate::client::company::slots::Slots;
 use crate::client::company::sockets::Sockets;
-use crate::client::company::strangers::{Frame, Introduced, Strangers};
 use crate::client::event::{Audience, Undelivered};
-use crate::client::peer::{self, Arrival, Direct, Hello, Peer, prologue, slot_of};
+use crate::client::peer::{self, Direct, Peer};
 use crate::client::trust::{Trust, Verdict};
 use crate::crypto::entropy::Entropy;
-use crate::crypto::identity::PublicKey;
-use crate::crypto::mac;
-use crate::crypto::noise;
+use crate::crypto::identity::{KeyTag, PublicKey};
 use crate::name::MemberId;
-use crate::path::paths::{Route, Socket};
-use crate::wire::Language;
-use crate::wire::call::{Call, CallKind};
-use crate::wire::check::Check;
+use crate::path::paths::Socket;
 use crate::wire::from_server::{Departure, Entry, EntryClient};
-use crate::wire::handshake::Handshake;
-use crate::wire::reach::Reach;
-use crate::wire::relay::Down;
-use crate::wire::transport::Transport;
 
 pub(crate) use around::{Around, Output};
-
-/// Handshakes of strangers looked at: so many at once, and then one each so often (200 a second, about a twentieth of a core).
-const STRANGERS: u32 = 100;
-const STRANGER_EVERY: Duration = Duration::from_millis(5);
 
 /// All the peers.
 #[derive(Debug)]
@@ -51,8 +34,6 @@ pub(crate) struct Company {
     trust: Trust,
     direct: Direct,
     entropy: Entropy,
-    strangers: Bucket,
-    kept: Strangers,
     sockets: Sockets,
     out: VecDeque<Output>,
 }
@@ -64,8 +45,6 @@ impl Company {
             trust,
             direct,
             entropy,
-            strangers: Bucket::new(STRANGERS, STRANGER_EVERY),
-            kept: Strangers::default(),
             sockets: Sockets::default(),
             out: VecDeque::new(),
         }
@@ -130,172 +109,11 @@ impl Company {
         &self.trust
     }
 
-    /// A frame that the server brought from a member.
-    pub(crate) fn handle_relayed(&mut self, now: Instant, around: Around<'_>, down: &Down<'_>) {
-        match Language::of(down.frame) {
-            Some(Language::Call) => self.handle_call(now, around, down),
-            Some(Language::Handshake | Language::Transport) => {
-                self.handle_frame(now, around, Arrival::Relayed, Some(down.from), down.frame);
-            }
-            _ => {}
-        }
-    }
-
-    /// A datagram from wherever.
-    pub(crate) fn handle_direct(
-        &mut self,
-        now: Instant,
-        around: Around<'_>,
-        route: Route,
-        bytes: &[u8],
-    ) {
-        if self.direct == Direct::Off {
-            return;
-        }
-        match Language::of(bytes) {
-            Some(Language::Check) => self.handle_check(now, around, route, bytes),
-            Some(Language::Handshake | Language::Transport) => {
-                self.handle_frame(now, around, Arrival::Direct(route), None, bytes);
-            }
-            _ => {}
-        }
-    }
-
-    fn handle_check(&mut self, now: Instant, around: Around<'_>, route: Route, frame: &[u8]) {
-        let Some(check) = mac::body(frame).and_then(|body| Check::decode(body).ok()) else {
-            return;
-        };
-        for slot in self.slots.of_tag(check.sender) {
-            self.touch(now, around, slot, |peer| {
-                peer.handle_check(now, route, &check, frame)
-            });
-        }
-    }
-
-    fn handle_frame(
-        &mut self,
-        now: Instant,
-        around: Around<'_>,
-        arrival: Arrival,
-        from: Option<u64>,
-        frame: &[u8],
-    ) {
-        if let Ok(frame) = Transport::decode(frame) {
-            self.touch(now, around, slot_of(frame.receiver), |peer| {
-                peer.handle_transport(now, arrival, &frame);
-            });
-            return;
-        }
-        match Handshake::decode(frame) {
-            Ok(Handshake::Initiation { sender, noise }) => {
-                self.handle_hello(now, around, arrival, from, sender, noise)
-            }
-            Ok(Handshake::Answer {
-                sender,
-                receiver,
-                noise,
-            }) => {
-                self.touch(now, around, slot_of(receiver), |peer| {
-                    peer.handle_answer(now, around.us, arrival, receiver, sender, noise);
-                });
-            }
-            Err(_) => {}
-        }
-    }
-
-    fn handle_hello(
-        &mut self,
-        now: Instant,
-        around: Around<'_>,
-        arrival: Arrival,
-        from: Option<u64>,
-        sender: u32,
-        message: &[u8],
-    ) {
-        let us = around.us;
-        let known = from
-            .and_then(|from| around.roster.by_member(from))
-            .and_then(|entry| self.slots.of_id(&entry.id));
-        let has_share = known
-            .and_then(|slot| self.slots.get_mut(slot))
-            .is_some_and(|peer| peer.may_greet(now));
-        if !has_share && !self.strangers.take(now) {
-            return;
-        }
-        let prologue = prologue(us.incarnation, us.id);
-        let Ok(introduction) = noise::respond(us.identity, &prologue, message, &mut self.entropy)
-        else {
-            return;
-        };
-        if let Ok(hello) = Hello::decode(&introduction.payload) {
-            let introduced = Introduced {
-                id: hello.id,
-                arrival,
-                sender,
-                introduction,
-            };
-            self.introduced(now, around, introduced);
-        }
-    }
-
-    /// Somebody has proven that it has a key; whether it is that of the ID it names is seen here.
-    fn introduced(&mut self, now: Instant, around: Around<'_>, introduced: Introduced) {
-        let Some(entry) = around.roster.get(&introduced.id) else {
-            self.out.push_back(Output::Find(introduced.id.clone()));
-            return self.kept.keep(now, Frame::Hello(Box::new(introduced)));
-        };
-        let Introduced {
-            id,
-            arrival,
-            sender,
-            introduction,
-        } = introduced;
-        if key_of(entry) != Some(introduction.key) || id == *around.us.id {
-            return;
-        }
-        match self.admit(now, around, &id) {
-            Ok(slot) => {
-                self.touch(now, around, slot, |peer| {
-                    peer.handle_hello(now, around.us, arrival, sender, introduction);
-                });
-            }
-            Err(Undelivered::KeyChanged) => self.distrust(around, &id, &introduction.key),
-            Err(_) => {}
-        }
-    }
-
-    /// Tells somebody that we know its ID by another key, so that its lines need not wait in vain.
-    fn distrust(&mut self, around: Around<'_>, id: &MemberId, key: &PublicKey) {
-        if let Some(keys) = peer::check_keys(around.us.identity, key) {
-            let call = peer::call(around.us, &keys, CallKind::Distrust, Reach::default());
-            self.out.push_back(Output::Relay(id.clone(), call));
-        }
-    }
-
-    fn handle_call(&mut self, now: Instant, around: Around<'_>, down: &Down<'_>) {
-        let Some(call) = mac::body(down.frame).and_then(|body| Call::decode(body).ok()) else {
-            return;
-        };
-        let Some(entry) = around.roster.by_member(down.from) else {
-            let frame = Frame::Call(down.from, down.frame.to_vec());
-            return self.kept.keep(now, frame);
-        };
-        if key_of(entry).is_none_or(|key| key.tag() != call.sender) {
-            return;
-        }
-        // A call that makes a peer costs what a handshake does.
-        if self.slots.of_id(&entry.id).is_none() && !self.strangers.take(now) {
-            return;
-        }
-        if let Ok(slot) = self.admit(now, around, &entry.id) {
-            self.touch(now, around, slot, |peer| {
-                peer.handle_call(now, around.us, &call, down.frame)
-            });
-        }
-    }
-
-    /// The slot of a member that is there and whose key is not another than the known one.
-    fn admit(
+    /// The slot of a member that is there and whose key is not another than the known one; one is made for it if need be.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn admit(
         &mut self,
         now: Instant,
         around: Around<'_>,
@@ -389,15 +207,6 @@ impl Company {
                 self.remove(now, around, slot, Undelivered::KeyChanged);
             }
         }
-        while let Some(frame) = self.kept.take(now, entry) {
-            match frame {
-                Frame::Hello(introduced) => self.introduced(now, around, *introduced),
-                Frame::Call(from, frame) => {
-                    let frame = &frame;
-                    self.handle_call(now, around, &Down { from, frame });
-                }
-            }
-        }
     }
 
     /// The roster has a member no more.
@@ -489,8 +298,30 @@ impl Company {
         self.out.pop_front()
     }
 
-    /// Does something with a peer, and what follows from it.
-    fn touch<T>(
+    /// The slot of an ID that is talked to.
+    pub(crate) fn slot_of_id(&self, id: &MemberId) -> Option<u16> {
+        self.slots.of_id(id)
+    }
+
+    /// The slots of those who have a key; one key may have several IDs.
+    pub(crate) fn slots_of_tag(&self, tag: KeyTag) -> Vec<u16> {
+        self.slots.of_tag(tag)
+    }
+
+    /// Whether the peer in this slot has a handshake left of its share.
+    pub(crate) fn may_greet(&mut self, now: Instant, slot: u16) -> bool {
+        self.slots
+            .get_mut(slot)
+            .is_some_and(|peer| peer.may_greet(now))
+    }
+
+    /// Something is to be done that is no peer's wish.
+    pub(crate) fn want(&mut self, output: Output) {
+        self.out.push_back(output);
+    }
+
+    /// Does something with the peer in a slot, and what follows from it.
+    pub(crate) fn touch<T>(
         &mut self,
         now: Instant,
         around: Around<'_>,
@@ -558,6 +389,17 @@ pub(crate) fn key_of(entry: &Entry) -> Option<PublicKey> {
         EntryClient::Current { key, .. } => Some(PublicKey(*key)),
         EntryClient::Older { .. } => None,
     }
+}
+
+/// Whether two entries are of one start of one client.
+pub(crate) fn is_same_start(one: &Entry, other: &Entry) -> bool {
+    let start = |entry: &Entry| match &entry.client {
+        EntryClient::Current {
+            key, incarnation, ..
+        } => Some((*key, *incarnation)),
+        EntryClient::Older { .. } => None,
+    };
+    start(one) == start(other)
 }
 
 #[cfg(test)]

@@ -21,10 +21,12 @@ use std::time::{Duration, Instant};
 
 use crate::client::command::{self, Command};
 use crate::client::company::Company;
+use crate::client::door::Door;
 use crate::client::event::{Audience, Event, Undelivered};
 use crate::client::home::Home;
+use crate::client::me::Me;
 use crate::client::peer::Direct;
-use crate::client::talk::{Me, Talk};
+use crate::client::talk::Talk;
 use crate::client::trust::Trust;
 use crate::config::ClientConfig;
 use crate::crypto::entropy::Entropy;
@@ -95,9 +97,10 @@ impl Client {
             identity,
             count: Cell::new(0),
         };
+        let door = Door::new(direct, entropy.split());
         let company = Company::new(Trust::new(known.peers), direct, entropy);
         let mut client = Self {
-            talk: Talk::new(me, home, company),
+            talk: Talk::new(me, home, company, door),
             patience: now + JOIN_PATIENCE,
             stage: Stage::Here,
         };

@@ -9,12 +9,15 @@
 
 mod command;
 mod company;
+mod door;
 pub mod event;
 pub mod files;
 mod home;
 pub mod io;
+mod lending;
 mod lookup;
 pub mod machine;
+mod me;
 mod peer;
 mod roster;
 mod rows;

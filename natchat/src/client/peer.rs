@@ -21,6 +21,7 @@ mod pulse;
 mod records;
 mod sessions;
 mod stall;
+mod standing;
 mod us;
 mod ways;
 
@@ -34,6 +35,7 @@ use crate::client::peer::lines::Lines;
 use crate::client::peer::link::{Heard, Link, Outgoing, Them};
 use crate::client::peer::pulse::Pulse;
 use crate::client::peer::stall::{Due, Stall};
+use crate::client::peer::standing::{SILENT, Standing};
 use crate::client::peer::ways::{Ways, Wish};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::identity::PublicKey;
@@ -58,9 +60,6 @@ pub(crate) use ways::Direct;
 /// How long what is under way waits for any sign that something arrives.
 const NO_ANSWER: Duration = Duration::from_secs(30);
 
-/// How long lines wait for a peer that the server does not hear of any more: it may be back, or reachable all the same.
-const SILENT: Duration = Duration::from_secs(10);
-
 /// Handshakes looked at of a peer in any case, however many strangers try: as often as an honest one repeats its own.
 const GREETS: u32 = 8;
 const GREET_EVERY: Duration = Duration::from_millis(250);
@@ -71,16 +70,11 @@ pub(crate) struct Peer {
     id: MemberId,
     key: PublicKey,
     keys: CheckKeys,
-    /// The start of its client that the roster told of last.
-    incarnation: u64,
-    /// The last one that has proven to be there; it can be ahead of the roster, or the roster be wrong.
-    proven: u64,
+    standing: Standing,
     reach: Reach,
     link: Link,
     ways: Ways,
     lines: Lines,
-    /// When its lines end because the server does not hear of it any more.
-    silent_at: Option<Instant>,
     /// When we last gave up for want of an answer.
     given_up: Option<Instant>,
     stall: Stall,
@@ -112,13 +106,11 @@ impl Peer {
             id: entry.id.clone(),
             key,
             keys,
-            incarnation: *incarnation,
-            proven: 0,
+            standing: Standing::new(*incarnation),
             reach: whole_reach(entry),
             ways: Ways::new(keys, entropy.split(), direct),
             link: Link::new(now, us, slot, entropy),
             lines: Lines::default(),
-            silent_at: None,
             given_up: None,
             stall: Stall::default(),
             pulse: Pulse::default(),
@@ -161,13 +153,10 @@ impl Peer {
         let EntryClient::Current { incarnation, .. } = &entry.client else {
             return;
         };
-        if self.silent_at.take().is_some() {
+        if self.standing.back() {
             self.link.hurry(now);
         }
-        let before = self.latest_start();
-        self.incarnation = *incarnation;
-        let after = self.latest_start();
-        if after != before && after != self.proven {
+        if self.standing.tell(*incarnation) {
             self.link.renew(now, us);
             self.begun_anew(now);
         }
@@ -178,14 +167,9 @@ impl Peer {
         }
     }
 
-    /// The start of its client that handshakes are for: it never goes back behind one that was proven.
-    fn latest_start(&self) -> u64 {
-        self.incarnation.max(self.proven)
-    }
-
     /// The roster has it no more: the server does not hear of it.
     pub(crate) fn gone_silent(&mut self, now: Instant) {
-        self.silent_at = Some(now + SILENT);
+        self.standing.gone(now);
     }
 
     /// Whether it was heard of lately, whatever the server says.
@@ -244,7 +228,7 @@ impl Peer {
     ) {
         let heard = self.link.handle_answer(now, us, receiver, sender, message);
         // Handshakes begun for another start were forgotten when this one was told of.
-        self.heard(now, arrival, heard, self.latest_start());
+        self.heard(now, arrival, heard, self.standing.start());
     }
 
     /// A frame for one of its indices.
@@ -261,16 +245,10 @@ impl Peer {
         self.heard_in_session(now, arrival, heard);
     }
 
-    /// A call that names its key; `frame` still has its tag. False: not authentic, or not new.
-    pub(crate) fn handle_call(
-        &mut self,
-        now: Instant,
-        us: Us<'_>,
-        call: &Call,
-        frame: &[u8],
-    ) -> bool {
+    /// A call that names its key; `frame` still has its tag.
+    pub(crate) fn handle_call(&mut self, now: Instant, us: Us<'_>, call: &Call, frame: &[u8]) {
         if !self.calls.take(now, &self.keys, call, frame) {
-            return false;
+            return;
         }
         if call.kind == CallKind::Distrust {
             self.give_up(Undelivered::Distrusted);
@@ -278,7 +256,6 @@ impl Peer {
             self.reach = call.reach.clone();
             self.ways.called(now, call.kind, us.reach, &self.reach);
         }
-        true
     }
 
     /// A check that names its key; `frame` still has its tag.
@@ -299,7 +276,7 @@ impl Peer {
 
     fn heard(&mut self, now: Instant, arrival: Arrival, heard: Heard, incarnation: u64) {
         if heard != Heard::Nothing {
-            self.proven = self.proven.max(incarnation);
+            self.standing.prove(incarnation);
             self.tell(Event::Proven);
         }
         self.heard_in_session(now, arrival, heard);
@@ -347,7 +324,7 @@ impl Peer {
         let them = Them {
             id: &self.id,
             key: &self.key,
-            incarnation: self.latest_start(),
+            incarnation: self.standing.start(),
         };
         self.link.settle(now, us, them);
         self.send(now);
@@ -386,19 +363,8 @@ impl Peer {
             self.given_up = Some(now);
             self.give_up(Undelivered::NoAnswer(NO_ANSWER));
         }
-        let Some(at) = self.silent_at.filter(|at| *at <= now) else {
-            return;
-        };
-        if self
-            .link
-            .last_heard()
-            .is_some_and(|last| last + SILENT >= at)
-        {
-            self.silent_at = Some(now + SILENT);
-            return;
-        }
-        self.silent_at = None;
-        if self.has_undelivered() {
+        let is_over = self.standing.is_over(now, self.link.last_heard());
+        if is_over && self.has_undelivered() {
             self.give_up(Undelivered::Silent);
         }
     }
@@ -492,7 +458,7 @@ impl Peer {
             self.link.next_timeout(),
             self.ways.next_timeout(),
             self.overdue_at(),
-            self.silent_at,
+            self.standing.due(),
             self.stall.next(),
             self.pulse.due(),
         ];
@@ -521,6 +487,7 @@ impl Peer {
     /// The round trip, once measured.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         let measured = self.link.connection().round_trip();
-        self.ways.best().map(|best| best.round_trip).or(measured)
+        let checked = self.ways.best().map(|best| best.round_trip);
+        measured.into_iter().chain(checked).min()
     }
 }

@@ -3,38 +3,30 @@
 //! It holds the parts together; when to begin and to end is [`super::machine`]'s business. Each line ends once: in a peer, with an
 //! older client, in the lookup, or at once.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::client::company::{self, Around, Company, key_of};
+use crate::client::company::{self, Company, is_same_start, key_of};
+use crate::client::door::{Door, Inside};
 use crate::client::event::{Audience, Event, Undelivered};
 use crate::client::files::FileReply;
 use crate::client::home::{self, Home};
 use crate::client::io::{Farewell, Output, Pin};
+use crate::client::lending::{self, Lending};
 use crate::client::lookup::{Hold, Lookup};
-use crate::client::peer::{self, Fate, Us, kept};
+use crate::client::me::{Me, around};
+use crate::client::peer::{self, kept};
 use crate::client::roster::place;
 use crate::client::rows::rows;
 use crate::client::text::undelivered;
 use crate::client::transfer::{self, Transfers};
 use crate::client::trust::Verdict;
-use crate::crypto::identity::Identity;
 use crate::crypto::safety::safety_number;
 use crate::name::MemberId;
 use crate::path::paths::{MAIN_SOCKET, Route, Socket};
-use crate::wire::from_server::{Departure, Entry, EntryClient};
+use crate::wire::from_server::Departure;
 use crate::wire::relay::Down;
-
-/// Who we are.
-#[derive(Debug)]
-pub(crate) struct Me {
-    pub(crate) id: MemberId,
-    pub(crate) identity: Identity,
-    /// Counts handshakes and calls.
-    pub(crate) count: Cell<u64>,
-}
 
 /// The parts, and what they want done.
 #[derive(Debug)]
@@ -42,6 +34,7 @@ pub(crate) struct Talk {
     me: Me,
     pub(crate) home: Home,
     company: Company,
+    door: Door,
     lookup: Lookup,
     /// Lines under way to older clients, by their tickets.
     handing_on: BTreeMap<u64, (MemberId, String)>,
@@ -54,11 +47,12 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    pub(crate) fn new(me: Me, home: Home, company: Company) -> Self {
+    pub(crate) fn new(me: Me, home: Home, company: Company, door: Door) -> Self {
         Self {
             me,
             home,
             company,
+            door,
             lookup: Lookup::default(),
             handing_on: BTreeMap::new(),
             transfers: Transfers::new(),
@@ -214,7 +208,13 @@ impl Talk {
     /// Shows who is there.
     pub(crate) fn show_list(&mut self) {
         let rows = rows(&self.me.id, &self.home, &self.company);
-        self.show(Event::List(rows));
+        if rows.is_empty() {
+            self.show(Event::Usage(
+                "we have not joined: nobody is known yet".to_owned(),
+            ));
+        } else {
+            self.show(Event::List(rows));
+        }
     }
 
     /// `@send`
@@ -259,9 +259,17 @@ impl Talk {
     /// A frame that the server brought.
     pub(crate) fn handle_relayed(&mut self, now: Instant, datagram: &[u8]) {
         if let Ok(down) = Down::decode(datagram) {
-            let around = around(&self.me, &self.home);
-            self.company.handle_relayed(now, around, &down);
+            self.at_door(now, |door, inside| door.handle_relayed(inside, &down));
         }
+    }
+
+    fn at_door(&mut self, now: Instant, act: impl FnOnce(&mut Door, &mut Inside<'_>)) {
+        let mut inside = Inside {
+            now,
+            around: around(&self.me, &self.home),
+            company: &mut self.company,
+        };
+        act(&mut self.door, &mut inside);
     }
 
     /// A frame from machine to machine, or from anybody else.
@@ -274,8 +282,7 @@ impl Talk {
     ) {
         let addr = SocketAddr::new(from.ip().to_canonical(), from.port());
         let route = Route { socket, addr };
-        let around = around(&self.me, &self.home);
-        self.company.handle_direct(now, around, route, bytes);
+        self.at_door(now, |door, inside| door.handle_direct(inside, route, bytes));
     }
 
     /// The sockets that were asked for.
@@ -347,7 +354,7 @@ impl Talk {
             } else if let Some(output) = self.company.poll_output() {
                 self.obey_company(now, output);
             } else if let Some(id) = self.transfers.poll_peer() {
-                self.drive(now, &id);
+                self.lend(now).drive(&id);
             } else if let Some(output) = self.transfers.poll_output() {
                 self.out.push_back(match output {
                     transfer::Output::File(request) => Output::File(request),
@@ -383,6 +390,7 @@ impl Talk {
             }
             home::Output::Here { entry, before } => {
                 self.company.here(now, around, &entry);
+                self.at_door(now, |door, inside| door.here(inside, &entry));
                 self.found(now, &entry.id);
                 if before.is_some_and(|before| is_same_start(&before, &entry)) {
                     return;
@@ -441,48 +449,19 @@ impl Talk {
             }
             peer::Event::NotDelivered(text, reason) => self.not_delivered(&id, &text, reason),
             peer::Event::Record(kind, body) => {
-                let key = self.company.get(&id).map(|peer| *peer.key());
-                if let Some(key) = key.filter(|_| transfer::KINDS.contains(&kind)) {
-                    // Who sends something else is not answered.
-                    let _ = self.transfers.handle_record(&id, &key, kind, &body);
-                }
+                lending::record(&self.company, &mut self.transfers, &id, kind, &body);
             }
-            peer::Event::Stream(_) => self.drive_present(now, &id),
-            peer::Event::Lost(reason, fate) => self.stop_files(now, &id, reason, fate),
+            peer::Event::Stream(_) => self.lend(now).drive_present(&id),
+            peer::Event::Lost(reason, fate) => self.lend(now).stop(&id, reason, fate),
         }
     }
 
-    /// Lends the connection to a peer, which is made if there is none, to the files.
-    fn drive(&mut self, now: Instant, id: &MemberId) {
-        let around = around(&self.me, &self.home);
-        let transfers = &mut self.transfers;
-        let driven = self.company.with(now, around, id, |peer| {
-            transfers.drive(now, id, peer.lend(now, around.us));
-        });
-        if let Err(reason) = driven {
-            self.transfers.gone(id, &undelivered(reason), None);
-        }
-    }
-
-    fn drive_present(&mut self, now: Instant, id: &MemberId) {
-        let around = around(&self.me, &self.home);
-        let transfers = &mut self.transfers;
-        self.company.with_present(now, around, id, |peer| {
-            transfers.drive(now, id, peer.lend(now, around.us));
-        });
-    }
-
-    /// What was agreed upon with a peer holds no more.
-    fn stop_files(&mut self, now: Instant, id: &MemberId, reason: Undelivered, fate: Fate) {
-        let reason = undelivered(reason);
-        let around = around(&self.me, &self.home);
-        let transfers = &mut self.transfers;
-        let stopped = self.company.with_present(now, around, id, |peer| {
-            let connection = (fate == Fate::Kept).then(|| peer.lend(now, around.us));
-            transfers.gone(id, &reason, connection);
-        });
-        if stopped.is_none() {
-            self.transfers.gone(id, &reason, None);
+    fn lend(&mut self, now: Instant) -> Lending<'_> {
+        Lending {
+            now,
+            around: around(&self.me, &self.home),
+            company: &mut self.company,
+            transfers: &mut self.transfers,
         }
     }
 
@@ -503,19 +482,6 @@ impl Talk {
     }
 }
 
-fn around<'a>(me: &'a Me, home: &'a Home) -> Around<'a> {
-    Around {
-        us: Us {
-            identity: &me.identity,
-            id: &me.id,
-            incarnation: home.incarnation(),
-            reach: home.reach(),
-            count: &me.count,
-        },
-        roster: home.roster(),
-    }
-}
-
 fn send(addr: SocketAddr, bytes: Vec<u8>) -> Output {
     let route = Route {
         socket: MAIN_SOCKET,
@@ -530,15 +496,4 @@ fn send(addr: SocketAddr, bytes: Vec<u8>) -> Output {
 
 fn nobody(id: &MemberId) -> Event {
     Event::Usage(format!("nobody of the ID {id} with a key is here"))
-}
-
-/// Whether two entries are of one start of one client.
-fn is_same_start(one: &Entry, other: &Entry) -> bool {
-    let start = |entry: &Entry| match &entry.client {
-        EntryClient::Current {
-            key, incarnation, ..
-        } => Some((*key, *incarnation)),
-        EntryClient::Older { .. } => None,
-    };
-    start(one) == start(other)
 }

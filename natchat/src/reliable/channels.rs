@@ -401,9 +401,13 @@ impl Channels {
             let Some(out) = self.outgoing.get_mut(&piece.channel) else {
                 continue;
             };
-            if piece.is_skip() {
-                out.stream.acknowledge_skip(piece.offset);
-            } else if out.stream.acknowledge(piece.range()) {
+            let news = if piece.is_skip() {
+                out.stream.acknowledge_skip(piece.offset)
+            } else {
+                out.stream.acknowledge(piece.range())
+            };
+            // What lies behind a stretch that the peer does not know to be skipped cannot be read there yet.
+            if news && !out.stream.has_skip() {
                 if !std::mem::replace(&mut out.told, true) {
                     self.events.push_back(Told::Delivered(piece.channel));
                 }

@@ -178,10 +178,14 @@ impl Outgoing {
         self.skip.is_some_and(|skip| skip.due)
     }
 
-    pub(crate) fn acknowledge_skip(&mut self, to: u64) {
-        if self.skip.is_some_and(|skip| skip.to == to) {
-            self.skip = None;
-        }
+    /// Whether the peer does not know yet of all that it is to skip.
+    pub(crate) fn has_skip(&self) -> bool {
+        self.skip.is_some()
+    }
+
+    /// The peer knows to skip to this offset. Whether that is all it is to know.
+    pub(crate) fn acknowledge_skip(&mut self, to: u64) -> bool {
+        self.skip.take_if(|skip| skip.to == to).is_some()
     }
 
     pub(crate) fn lose_skip(&mut self, to: u64) {

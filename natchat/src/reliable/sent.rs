@@ -287,9 +287,10 @@ impl Sent {
                         self.flying -= u64::from(packet.len);
                         outcome.lost_count += 1;
                     }
-                    if !packet.copy {
-                        outcome.lost.extend_from_slice(packet.pieces());
-                    }
+                    // What a copy repeats is still in another packet; that a stretch is skipped may be told in a copy for the first time.
+                    let pieces = packet.pieces().iter();
+                    let lost = pieces.filter(|piece| !packet.copy || piece.is_skip());
+                    outcome.lost.extend(lost.copied());
                 }
             }
             self.oldest += 1;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use common::clock::Clock;
 
 use crate::client::company::{Around, Company, Output};
+use crate::client::door::{Door, Inside};
 use crate::client::event::Audience;
 use crate::client::peer::{Direct, Event as PeerEvent, Us};
 use crate::client::roster::Roster;
@@ -45,6 +46,7 @@ pub(super) struct Side {
     count: Cell<u64>,
     pub(super) roster: Roster,
     pub(super) company: Company,
+    door: Door,
     told: Vec<(String, PeerEvent)>,
     /// How long after the first line of all this side was told something.
     pub(super) first_told: Option<Duration>,
@@ -133,8 +135,9 @@ impl World {
         let entry = self.entry(at);
         for other in 0..self.sides.len() {
             self.sides[other].roster.put(entry.clone());
-            self.with(other, |company, now, around| {
-                company.here(now, around, &entry)
+            self.enter(other, |door, inside| {
+                inside.company.here(inside.now, inside.around, &entry);
+                door.here(inside, &entry);
             });
         }
     }
@@ -160,6 +163,7 @@ impl World {
         side.count = Cell::new(0);
         let trust = Trust::new(BTreeMap::new());
         side.company = Company::new(trust, Direct::WithBirthday, self.entropy.split());
+        side.door = Door::new(Direct::WithBirthday, self.entropy.split());
         side.told.clear();
         for entry in rosters {
             side.roster.put(entry);
@@ -245,19 +249,25 @@ impl World {
 
     fn arrive(&mut self) {
         let (_, packet) = self.under_way.pop_first().unwrap();
-        self.with(packet.to, |company, now, around| match packet.from {
+        self.enter(packet.to, |door, inside| match packet.from {
             Ok(from) => {
                 let frame = &packet.bytes;
-                company.handle_relayed(now, around, &Down { from, frame });
+                door.handle_relayed(inside, &Down { from, frame });
             }
             Err(addr) => {
                 let socket = MAIN_SOCKET;
-                company.handle_direct(now, around, Route { socket, addr }, &packet.bytes);
+                door.handle_direct(inside, Route { socket, addr }, &packet.bytes);
             }
         });
     }
 
     fn with(&mut self, at: usize, act: impl FnOnce(&mut Company, Instant, Around<'_>)) {
+        self.enter(at, |_, inside| {
+            act(inside.company, inside.now, inside.around)
+        });
+    }
+
+    fn enter(&mut self, at: usize, act: impl FnOnce(&mut Door, &mut Inside<'_>)) {
         let side = &mut self.sides[at];
         let around = Around {
             us: Us {
@@ -269,7 +279,12 @@ impl World {
             },
             roster: &side.roster,
         };
-        act(&mut side.company, self.now, around);
+        let mut inside = Inside {
+            now: self.now,
+            around,
+            company: &mut side.company,
+        };
+        act(&mut side.door, &mut inside);
         while let Some(output) = self.sides[at].company.poll_output() {
             self.obey(at, output);
         }
@@ -357,6 +372,7 @@ impl Side {
                 Direct::WithBirthday,
                 entropy.split(),
             ),
+            door: Door::new(Direct::WithBirthday, entropy.split()),
             told: Vec::new(),
             first_told: None,
             changed: Vec::new(),
