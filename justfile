@@ -66,6 +66,12 @@ bench-copy *arguments: (_build "filecopy") (_build "tests")
     tests/bench/peers
     @"{{ binaries }}/bench-copy" "$@"
 
+# Measures natchat against its goals, older programs, aioice with coturn, magic-wormhole and plain TCP; as root.
+[group('measure')]
+bench-nat *arguments: (_build "natchat") (_build "tests")
+    tests/bench/peers
+    @WIREWORK_BIN_DIR="{{ binaries }}" "{{ binaries }}/bench-nat" "$@"
+
 # Measures webserver against nginx, h2o, lighttpd and static-web-server, in interleaved rounds.
 [group('measure')]
 bench-web *arguments: (_build "webserver") (_build "tests")

@@ -10,6 +10,7 @@ mod people;
 mod scripts;
 mod servers;
 mod session;
+mod sim;
 mod sizes;
 mod stun;
 mod tap;

@@ -17,7 +17,7 @@ use std::time::Instant;
 use crate::client::company::slots::Slots;
 use crate::client::company::sockets::Sockets;
 use crate::client::event::{Audience, Undelivered};
-use crate::client::peer::{self, Direct, Peer};
+use crate::client::peer::{self, Allowance, Direct, Peer};
 use crate::client::trust::{Trust, Verdict};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::identity::{KeyTag, PublicKey};
@@ -33,6 +33,7 @@ pub(crate) struct Company {
     slots: Slots,
     trust: Trust,
     direct: Direct,
+    allowance: Allowance,
     entropy: Entropy,
     sockets: Sockets,
     out: VecDeque<Output>,
@@ -44,6 +45,7 @@ impl Company {
             slots: Slots::default(),
             trust,
             direct,
+            allowance: Allowance::default(),
             entropy,
             sockets: Sockets::default(),
             out: VecDeque::new(),
@@ -149,14 +151,9 @@ impl Company {
             );
         }
         let slot = self.slots.free().ok_or(Undelivered::TooMuch)?;
-        let peer = Peer::new(
-            now,
-            around.us,
-            entry,
-            slot,
-            self.direct,
-            self.entropy.split(),
-        );
+        let (direct, entropy) = (self.direct, self.entropy.split());
+        let allowance = self.allowance.clone();
+        let peer = Peer::new(now, around.us, entry, slot, direct, allowance, entropy);
         self.slots
             .insert(slot, peer.ok_or(Undelivered::KeyChanged)?);
         Ok(slot)

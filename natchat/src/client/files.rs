@@ -1,15 +1,17 @@
-//! Work on disk that a file transfer needs, as questions and answers: the machine asks, the driver's worker does and answers.
+//! Work on disk that a file transfer needs, as questions and answers: the machine asks, the driver's worker does and
+//! answers.
 //!
 //! ```text
 //!   sending:    Open ─► Opened · (Hash ─► Hashed) · Read ─► Data … · Hash ─► Hashed · Close
 //!   receiving:  Find ─► Found · Create ─► Created · (Hash ─► Hashed) · Write ─► Written … · Finish ─► Finished
 //! ```
 //!
-//! Rules for who answers: requests of one job are answered in the order in which they came, each (but [`FileRequest::Close`])
-//! by exactly one reply, [`FileReply::Failed`] if it could not be done; a failed job is closed by the machine. For each job
-//! one running BLAKE3 hash is kept over the bytes from the start of the file up to a position: a `Read` or `Write` at that
-//! position carries it on, `Hash` to a length beyond it reads what lies between, and to a length before it begins anew, as does `Create`.
-//! So a whole file is hashed while it passes, and only what was there before is read for it. Nothing here touches a disk.
+//! Rules for who answers: requests of one job are answered in the order in which they came, each (but
+//! [`FileRequest::Close`]) by exactly one reply, [`FileReply::Failed`] if it could not be done; a failed job is
+//! closed by the machine. For each job one running BLAKE3 hash is kept over the bytes from the start of the file up
+//! to a position: a `Read` or `Write` at that position carries it on, `Hash` to a length beyond it reads what lies
+//! between, and to a length before it begins anew, as does `Create`. So a whole file is hashed while it passes, and
+//! only what was there before is read for it. Nothing here touches a disk.
 
 use std::path::PathBuf;
 
@@ -56,8 +58,9 @@ pub enum FileRequest {
         /// Its name: see [`FileRequest::Create`].
         part: String,
     },
-    /// Open a part file in the downloads folder for reading and writing, and cut it to `keep` bytes; folder and file are made if they
-    /// are missing. Never follows a symbolic link. May come again for a job, with another `keep`. Answered by [`FileReply::Created`].
+    /// Open a part file in the downloads folder for reading and writing, and cut it to `keep` bytes; folder and file
+    /// are made if they are missing. Never follows a symbolic link. May come again for a job, with another `keep`.
+    /// Answered by [`FileReply::Created`].
     Create {
         /// Which.
         job: Job,
@@ -65,7 +68,8 @@ pub enum FileRequest {
         part: String,
         /// How many bytes of it stay.
         keep: u64,
-        /// How many bytes it is to have in the end: refused at once if the disk has no room for them. Its length stays what was written.
+        /// How many bytes it is to have in the end: refused at once if the disk has no room for them. Its length
+        /// stays what was written.
         len: u64,
     },
     /// Write. Answered by [`FileReply::Written`].
@@ -77,9 +81,9 @@ pub enum FileRequest {
         /// What.
         bytes: Vec<u8>,
     },
-    /// The file is whole: if the hash of its `len` bytes is `hash`, write it through to the disk and give it its name in the
-    /// downloads folder, or the first of `name (1).ext`, `name (2).ext`, … that is free; nothing is overwritten. If not, remove it.
-    /// Closes the job. Answered by [`FileReply::Finished`] or [`FileReply::Differs`].
+    /// The file is whole: if the hash of its `len` bytes is `hash`, write it through to the disk and give it its name
+    /// in the downloads folder, or the first of `name (1).ext`, `name (2).ext`, … that is free; nothing is
+    /// overwritten. If not, remove it. Closes the job. Answered by [`FileReply::Finished`] or [`FileReply::Differs`].
     Finish {
         /// Which.
         job: Job,
@@ -121,7 +125,8 @@ pub enum FileReply {
         len: u64,
         /// The hash.
         hash: Hash,
-        /// Whether length and time of change are still what they were when the file was opened for sending; true for a part file.
+        /// Whether length and time of change are still what they were when the file was opened for sending; true for
+        /// a part file.
         unchanged: bool,
     },
     /// What was read.

@@ -10,6 +10,7 @@
 //!
 //! After each call the caller calls [`Peer::settle`], which is the only place where something is sent.
 
+mod allowance;
 mod bond;
 mod calls;
 mod handshake;
@@ -49,6 +50,7 @@ use crate::wire::from_server::{Entry, EntryClient};
 use crate::wire::reach::Reach;
 use crate::wire::transport::Transport;
 
+pub(crate) use allowance::Allowance;
 pub(crate) use calls::{call, check_keys};
 pub(crate) use hello::{Hello, prologue};
 pub(crate) use output::{Event, Fate, Output};
@@ -92,6 +94,7 @@ impl Peer {
         entry: &Entry,
         slot: u16,
         direct: Direct,
+        allowance: Allowance,
         mut entropy: Entropy,
     ) -> Option<Self> {
         let EntryClient::Current {
@@ -110,7 +113,7 @@ impl Peer {
             reach: whole_reach(entry),
             ways: Ways::new(keys, entropy.split(), direct),
             link: Link::new(now, us, slot, entropy),
-            lines: Lines::default(),
+            lines: Lines::new(allowance),
             given_up: None,
             stall: Stall::default(),
             pulse: Pulse::default(),
@@ -206,14 +209,10 @@ impl Peer {
         sender: u32,
         introduction: Introduction,
     ) {
-        let Ok(incarnation) = Hello::decode(&introduction.payload).map(|hello| hello.incarnation)
-        else {
-            return;
-        };
         let heard = self
             .link
             .handle_hello(now, us, arrival, sender, introduction);
-        self.heard(now, arrival, heard, incarnation);
+        self.heard(now, arrival, heard, self.link.introduced());
     }
 
     /// A message 2 for one of its indices.
@@ -318,6 +317,13 @@ impl Peer {
     pub(crate) fn settle(&mut self, now: Instant, us: Us<'_>) {
         self.ways.handle_timeout(now);
         self.read(now);
+        if self.lines.asks_again(now) {
+            self.read_lines(now);
+        }
+        if self.lines.is_spoilt(now) {
+            self.link.renew(now, us);
+            self.begun_anew(now);
+        }
         self.end_overdue(now);
         self.look(now);
         self.listen(now);
@@ -353,7 +359,7 @@ impl Peer {
     fn read_lines(&mut self, now: Instant) {
         self.ways.used(now);
         let out = &mut self.out;
-        self.lines.read(self.link.connection_mut(), |event| {
+        self.lines.read(now, self.link.connection_mut(), |event| {
             out.push_back(Output::Event(event));
         });
     }
@@ -458,6 +464,7 @@ impl Peer {
             self.link.next_timeout(),
             self.ways.next_timeout(),
             self.overdue_at(),
+            self.lines.due(),
             self.standing.due(),
             self.stall.next(),
             self.pulse.due(),

@@ -32,6 +32,9 @@ pub(crate) struct Trust {
 /// Changed keys remembered as told; beyond this they are told again.
 const TOLD: usize = 4_096;
 
+/// Keys kept at most: a server could make up as many IDs as it likes. Further ones are taken for new each time.
+const PINS: usize = 65_536;
+
 impl Trust {
     pub(crate) fn new(pins: BTreeMap<MemberId, PublicKey>) -> Self {
         Self {
@@ -67,7 +70,8 @@ impl Trust {
 
     /// The owner of a key has proven to have it: it is kept if it is the first.
     pub(crate) fn proven(&mut self, id: &MemberId, key: &PublicKey) -> Option<Pin> {
-        (self.judge(id, Some(key)) == Verdict::New).then(|| self.pin(id, key))
+        let is_new = self.judge(id, Some(key)) == Verdict::New && self.pins.len() < PINS;
+        is_new.then(|| self.pin(id, key))
     }
 
     /// The user says that it is right. What is to be stored, if anything.

@@ -1,8 +1,9 @@
 //! Which packets have come, and when the peer is told.
 //!
-//! Rule: the second packet is acknowledged at once and a lone one after [`DELAY`], but what somebody waits for (chat, a gap, a
-//! repetition) at once; and never more often than each [`SPACING`] unless [`MANY`] wait, for at 100 MB/s an acknowledgement for every
-//! second packet would cost as much as the packets (RFC 9000 §13.2.2 leaves that to the receiver).
+//! Rule: the second packet is acknowledged at once and a lone one after [`DELAY`], but what somebody waits for (chat,
+//! a gap, a repetition) at once; and never more often than each [`SPACING`] unless [`MANY`] wait, for at 100 MB/s an
+//! acknowledgement for every second packet would cost as much as the packets (RFC 9000 §13.2.2 leaves that to the
+//! receiver).
 
 use std::time::{Duration, Instant};
 

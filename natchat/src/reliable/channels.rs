@@ -1,8 +1,9 @@
-//! All channels of a connection: which streams there are, what each may hold, whose turn it is in the next packet, what is to be told
-//! of them.
+//! All channels of a connection: which streams there are, what each may hold, whose turn it is in the next packet,
+//! what is to be told of them.
 //!
-//! It knows the frames but no packet numbers, times or paths. Rule: of the peer, no more is held than [`CHAT_WINDOW`] and, for channels
-//! that were opened for it, [`WINDOWS`] and a [`SMALLEST_WINDOW`] for each. Channel 0 goes before all others.
+//! It knows the frames but no packet numbers, times or paths. Rule: of the peer, no more is held than [`CHAT_WINDOW`]
+//! and, for channels that were opened for it, [`WINDOWS`] and a [`SMALLEST_WINDOW`] for each. Channel 0 goes before
+//! all others.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -13,8 +14,8 @@ use crate::reliable::packet::{self, CONTROL_LEN, DATA_HEADER};
 use crate::reliable::sent::{Packet, Piece};
 use crate::wire::codec::Malformed;
 
-/// A stream of bytes of its own in each direction. 0: chat and agreements, always open; others: one per file. No number is used
-/// twice in a direction.
+/// A stream of bytes of its own in each direction. 0: chat and agreements, always open; others: one per file. No
+/// number is used twice in a direction.
 pub type Channel = u32;
 
 /// The channel of chat and agreements.
@@ -120,7 +121,8 @@ impl Channels {
         out.map_or(0, |out| out.stream.write(bytes))
     }
 
-    /// Bytes that may be written before `most` are held. Whoever finds less than [`ROOM_STEP`] is told when there is more.
+    /// Bytes that may be written before `most` are held. Whoever finds less than [`ROOM_STEP`] is told when there is
+    /// more.
     pub(crate) fn room(&mut self, channel: Channel, most: u64) -> u64 {
         self.outgoing.get_mut(&channel).map_or(0, |out| {
             let room = most.saturating_sub(out.stream.kept());

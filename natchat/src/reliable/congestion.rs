@@ -1,20 +1,22 @@
 //! How much may be on its way, and how fast: a model of the path, measured once a round trip.
 //!
 //! ```text
-//!   Startup ──rate grows no more, a queue, or loss──► Drain ──queue empty──► Cruise ⟳ 5/4, 3/4, 1, 1, 1, 1, 1, 1   (of the best rate)
+//!   Startup ──rate grows no more, a queue, loss──► Drain ──queue empty──► Cruise ⟳ 5/4, 3/4, 6 × 1 of the best rate
 //!      ▲                                                ▲                      │
 //!      └── path changed, or silent for long             └── a queue stays ─────┘
 //! ```
 //!
-//! The path bears what it has delivered at best in the last [`ROUNDS`] rounds; twice that times the shortest round trip may be on its
-//! way (in the manner of BBR). Not the single loss is answered, as Reno or CUBIC do, whose rate at 30 % loss is some packets a round trip:
+//! The path bears what it has delivered at best in the last [`ROUNDS`] rounds; twice that times the shortest round
+//! trip may be on its way (in the manner of BBR). Not the single loss is answered, as Reno or CUBIC do, whose rate at
+//! 30 % loss is some packets a round trip:
 //! - Loss that is always there, at low rates too, is the path's own (`own_loss`): as much more is sent as it takes.
 //! - Loss above that means a short queue somewhere: what may be on its way is cut to what was, and grows back slowly.
 //! - Round trips that grow mean a long queue: the rate is believed anew and the queue let run dry, so that others wait
 //!   for us no longer than a round trip.
 //!
-//! Rule: all is decided at the end of a round, from counts: one packet's fate decides nothing, and batches of acknowledgements,
-//! as they come from busy machines, do not look like high rates. A round is at least [`SHORTEST_ROUND`].
+//! Rule: all is decided at the end of a round, from counts: one packet's fate decides nothing, and batches of
+//! acknowledgements, as they come from busy machines, do not look like high rates. A round is at least
+//! [`SHORTEST_ROUND`].
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +43,8 @@ const ROUNDS: usize = 10;
 const CYCLE: [u64; 8] = [10, 6, 8, 8, 8, 8, 8, 8];
 /// Where the cycle is entered: the queue is empty and the rate just measured.
 const CYCLE_START: usize = 2;
-/// Rate and window at the start, in eighths: the least that doubles each round trip (2/ln 2, as BBR), and little more in flight.
+/// Rate and window at the start, in eighths: the least that doubles each round trip (2/ln 2, as BBR), and little more
+/// in flight.
 const STARTUP: u64 = 23;
 const STARTUP_WINDOW: u64 = 18;
 /// The rate while the queue runs dry, in eighths.
@@ -366,7 +369,8 @@ impl Startup {
         }
     }
 
-    /// Measures the rate over a part of a round: a whole round would show half of what it grows to. Whether there was a queue.
+    /// Measures the rate over a part of a round: a whole round would show half of what it grows to. Whether there was
+    /// a queue.
     fn learn(&mut self, now: Instant, floor: Duration, fate: Fate) -> bool {
         self.arrived += fate.arrived_len;
         self.count += fate.arrived;

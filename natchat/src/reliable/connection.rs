@@ -9,9 +9,9 @@
 //!   }
 //! ```
 //!
-//! It decides what goes into the next packet and when: what is due of acknowledgements and windows at once, data as path and pace
-//! allow, copies of the oldest packets when nothing is acknowledged. What the streams hold is the business of `channels`.
-//! Rule: a packet is taken whole or not at all, and only what was taken is acknowledged.
+//! It decides what goes into the next packet and when: what is due of acknowledgements and windows at once, data as
+//! path and pace allow, copies of the oldest packets when nothing is acknowledged. What the streams hold is the
+//! business of `channels`. Rule: a packet is taken whole or not at all, and only what was taken is acknowledged.
 
 use std::time::{Duration, Instant};
 
@@ -33,8 +33,8 @@ pub const PACKET_LEN: usize = 1_160;
 /// The shortest `limit` of a packet that can carry each kind of frame.
 pub const SMALLEST_PACKET: usize = 64;
 
-/// What a channel may have unsent, at least and at most. Between them, four times what may be on its way: at 30 % loss, some bytes
-/// are lost four times in a row while what follows them arrives.
+/// What a channel may have unsent, at least and at most. Between them, four times what may be on its way: at 30 %
+/// loss, some bytes are lost four times in a row while what follows them arrives.
 const ROOM_LEAST: u64 = 512 << 10;
 const ROOM_MOST: u64 = 16 << 20;
 /// Chat may go though so much more than allowed is on its way: it is not to wait behind a file on a path that stands.
@@ -103,14 +103,14 @@ impl Connection {
         }
     }
 
-    /// Opens a channel for writing. The peer's first window may come before anything is written: open it before the peer learns
-    /// its number.
+    /// Opens a channel for writing. The peer's first window may come before anything is written: open it before the
+    /// peer learns its number.
     pub fn open_outgoing(&mut self, channel: Channel) {
         self.channels.open_outgoing(channel);
     }
 
-    /// Opens a channel for reading and tells the peer so: until then, it sends nothing there. How many are open is bounded by
-    /// who opens them.
+    /// Opens a channel for reading and tells the peer so: until then, it sends nothing there. How many are open is
+    /// bounded by who opens them.
     pub fn open_incoming(&mut self, channel: Channel) {
         self.channels.open_incoming(channel);
     }
@@ -125,8 +125,8 @@ impl Connection {
         self.channels.close_incoming(channel);
     }
 
-    /// Takes bytes to be sent; returns the offset after them. Takes all: who writes looks at [`Self::room`], or in channel 0 at
-    /// [`Self::unsent`]. What is written to a channel that is not open is lost.
+    /// Takes bytes to be sent; returns the offset after them. Takes all: who writes looks at [`Self::room`], or in
+    /// channel 0 at [`Self::unsent`]. What is written to a channel that is not open is lost.
     pub fn write(&mut self, channel: Channel, bytes: &[u8]) -> u64 {
         self.channels.write(channel, bytes)
     }
@@ -150,8 +150,8 @@ impl Connection {
         self.channels.unsent(channel)
     }
 
-    /// Moves at most `limit` bytes of what has arrived in order to the end of `out`. What is not read is not acknowledged for flow
-    /// control: the other side stops after a window.
+    /// Moves at most `limit` bytes of what has arrived in order to the end of `out`. What is not read is not
+    /// acknowledged for flow control: the other side stops after a window.
     pub fn read(&mut self, channel: Channel, out: &mut Vec<u8>, limit: usize) -> Read {
         self.channels.read(channel, out, limit)
     }
@@ -162,7 +162,8 @@ impl Connection {
         self.channels.held()
     }
 
-    /// Gives up all that was written to this channel and has not arrived: the peer skips it and reads [`Read::Gap`]. Offsets go on.
+    /// Gives up all that was written to this channel and has not arrived: the peer skips it and reads [`Read::Gap`].
+    /// Offsets go on.
     pub fn abandon(&mut self, channel: Channel) {
         self.channels.abandon(channel);
     }
@@ -255,8 +256,9 @@ impl Connection {
         self.congestion.sent(self.sent.flying());
     }
 
-    /// A copy of what is not acknowledged and was sent before `before`, as a packet with a number of its own, for another path;
-    /// false when each such piece has been given once since the last acknowledgement, or a few dozen of them.
+    /// A copy of what is not acknowledged and was sent before `before`, as a packet with a number of its own, for
+    /// another path; false when each such piece has been given once since the last acknowledgement, or a few dozen of
+    /// them.
     pub fn poll_duplicate(
         &mut self,
         now: Instant,
@@ -453,7 +455,8 @@ impl Connection {
         self.sent.oldest_flying().map(|packet| packet.at)
     }
 
-    /// When something was last acknowledged, or sent while nothing was in flight: progress. `None`: nothing was ever sent.
+    /// When something was last acknowledged, or sent while nothing was in flight: progress. `None`: nothing was ever
+    /// sent.
     #[must_use]
     pub fn last_progress(&self) -> Option<Instant> {
         self.has_sent.then_some(self.progress)

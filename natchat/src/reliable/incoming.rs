@@ -34,14 +34,15 @@ pub(crate) struct Incoming {
 pub enum Read {
     /// So many bytes were appended.
     Bytes(usize),
-    /// Here the peer has given up some of what it had written: what is half read will never be whole, and what follows begins anew.
+    /// Here the peer has given up some of what it had written: what is half read will never be whole, and what
+    /// follows begins anew.
     Gap,
     /// Nothing now.
     Nothing,
 }
 
-/// Ranges beyond a hole that are always borne, and how many bytes each further one must bring: lines of chat may be short, but
-/// then they are few; whoever sends much sends whole packets.
+/// Ranges beyond a hole that are always borne, and how many bytes each further one must bring: lines of chat may be
+/// short, but then they are few; whoever sends much sends whole packets.
 const FREE_RANGES: u64 = 64;
 const BYTES_PER_RANGE: u64 = 512;
 /// Gaps that are not yet read; more are refused until then.
@@ -76,7 +77,8 @@ impl Incoming {
         self.bytes.len() as u64 + self.closed_len
     }
 
-    /// The limit that leaves the peer a window of so many bytes, if it is higher than what it knows by a quarter of the window.
+    /// The limit that leaves the peer a window of so many bytes, if it is higher than what it knows by a quarter of
+    /// the window.
     pub(crate) fn wants(&self, window: u64) -> Option<u64> {
         let limit = self
             .base

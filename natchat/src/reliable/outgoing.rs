@@ -1,12 +1,12 @@
 //! One channel's bytes on their way out: what was written and has not arrived.
 //!
 //! ```text
-//!   ...arrived | in flight, or arrived out of order, or lost and to be sent again | never sent, allowed | not allowed yet |
-//!            base                                                               next                 limit              end
+//!   ...arrived | in flight, arrived out of order, or lost and to be sent again | never sent | not allowed yet |
+//!            base                                                            next        limit             end
 //! ```
 //!
-//! It keeps every byte from `base` on, since any of it may be wanted again. It knows no packets: it is told which bytes arrived and
-//! which were lost. Bounded by who writes: [`super::connection::Connection::room`].
+//! It keeps every byte from `base` on, since any of it may be wanted again. It knows no packets: it is told which
+//! bytes arrived and which were lost. Bounded by who writes: [`super::connection::Connection::room`].
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -197,6 +197,7 @@ impl Outgoing {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -270,7 +271,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_arrives_in_whatever_order(steps in proptest::collection::vec((0_u8..3, 0_u64..300, 1_u64..50), 1..150)) {
+        fn whatever_arrives_in_whatever_order(steps in vec((0_u8..3, 0_u64..300, 1_u64..50), 1..150)) {
             let mut out = Outgoing::new(300);
             out.write(&[0; 300]);
             let mut arrived = [false; 300];

@@ -1,6 +1,7 @@
 //! When the next packet may go: a bucket that fills at the rate of [`super::congestion`].
 //!
-//! Packets go in bursts of a few, or of a millisecond's worth when they are many, since no driver wakes more often than that.
+//! Packets go in bursts of a few, or of a millisecond's worth when they are many, since no driver wakes more often
+//! than that.
 
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 Ping | none: only to be acknowledged |
 //! | 1 Data | channel, offset, length, bytes |
-//! | 2 Ack | largest, delay (µs), further ranges, length − 1 of the first, then for each: gap − 1, length − 1, downwards |
+//! | 2 Ack | largest, delay (µs), further ranges, length − 1 of the first, then downwards gap − 1, length − 1 of each |
 //! | 3 Window | channel, limit: data may be sent up to this offset |
 //! | 4 Skip | channel, offset: what has not come of the bytes before it will never come |
 //!

@@ -1,7 +1,7 @@
 //! A set of numbers kept as ranges: packets received, packets settled, bytes arrived, bytes to be sent again.
 //!
-//! Rule: the ranges are sorted and neither empty nor touching, so that there is one form of each set. It has no bound of its own;
-//! who feeds it with what a stranger chose looks at [`RangeSet::len`] first.
+//! Rule: the ranges are sorted and neither empty nor touching, so that there is one form of each set. It has no bound
+//! of its own; who feeds it with what a stranger chose looks at [`RangeSet::len`] first.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -146,6 +146,7 @@ impl RangeSet {
 mod tests {
     use std::collections::BTreeSet;
 
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
@@ -192,7 +193,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_range_set_is_a_set(steps in proptest::collection::vec(step(), 0..60), asked in 0_u64..60, len in 0_u64..20) {
+        fn a_range_set_is_a_set(steps in vec(step(), 0..60), asked in 0_u64..60, len in 0_u64..20) {
             let (mut set, mut model) = (RangeSet::default(), BTreeSet::new());
             for step in steps {
                 take(&mut set, &mut model, step);

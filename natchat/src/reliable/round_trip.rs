@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::reliable::acks;
 
-/// The retransmission timeout while nothing was measured: most round trips are shorter, and a needless repetition costs little.
+/// The retransmission timeout while nothing was measured: most round trips are shorter, and a needless repetition
+/// costs little.
 const UNMEASURED: Duration = Duration::from_millis(250);
 /// The shortest timeout: the peer may be a moment late.
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -60,8 +61,8 @@ impl RoundTrip {
         })
     }
 
-    /// How long after the last sign of life to ask again, when so many questions went unanswered (RFC 9002 §6.2). Asking costs two
-    /// packets, so it is not waited for as long as [`Self::timeout`].
+    /// How long after the last sign of life to ask again, when so many questions went unanswered (RFC 9002 §6.2).
+    /// Asking costs two packets, so it is not waited for as long as [`Self::timeout`].
     pub(crate) fn probe_timeout(&self, unanswered: u32) -> Duration {
         let once = self.measured.map_or(UNMEASURED, |known| {
             known.smoothed + known.variation * 4 + acks::DELAY
@@ -70,8 +71,8 @@ impl RoundTrip {
             .min(LONGEST.max(once))
     }
 
-    /// How late a packet is lost when a later one has come: nine eighths of a round trip (RFC 9002 §6.1.2), and more where
-    /// packets have been seen to overtake each other.
+    /// How late a packet is lost when a later one has come: nine eighths of a round trip (RFC 9002 §6.1.2), and more
+    /// where packets have been seen to overtake each other.
     pub(crate) fn loss_delay(&self, eighths: u32) -> Duration {
         let round_trip = self
             .measured

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!   Flying ──acknowledged──► Settled ──► forgotten from the oldest on
-//!     └─overtaken by 3 later ones, or by one a round trip and an eighth ago──► Lost ──acknowledged after all, or old──► Settled
+//!     └─overtaken by 3, or by one a round trip and an eighth ago──► Lost ──acknowledged after all, or old──► Settled
 //! ```
 //!
-//! A packet that was thought lost and is acknowledged after all shows that packets overtake each other: from then on more patience is
-//! had (as in RFC 8985 §3.3.2). It resends nothing itself: it returns what was in the packets. Every search goes from where the last
-//! one ended, so that an acknowledgement costs what is new in it.
+//! A packet that was thought lost and is acknowledged after all shows that packets overtake each other: from then on
+//! more patience is had (as in RFC 8985 §3.3.2). It resends nothing itself: it returns what was in the packets. Every
+//! search goes from where the last one ended, so that an acknowledgement costs what is new in it.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -287,7 +287,8 @@ impl Sent {
                         self.flying -= u64::from(packet.len);
                         outcome.lost_count += 1;
                     }
-                    // What a copy repeats is still in another packet; that a stretch is skipped may be told in a copy for the first time.
+                    // What a copy repeats is still in another packet; that a stretch is skipped may be told in a copy
+                    // for the first time.
                     let pieces = packet.pieces().iter();
                     let lost = pieces.filter(|piece| !packet.copy || piece.is_skip());
                     outcome.lost.extend(lost.copied());

@@ -1,4 +1,5 @@
-//! Two connections back to back in virtual time, for tests: lines that lose, double, delay, shuffle and hold up packets.
+//! Two connections back to back in virtual time, for tests: lines that lose, double, delay, shuffle and hold up
+//! packets.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -41,11 +41,11 @@ impl Conns {
         Some(self.all.get(&conn)?.from)
     }
 
-    /// A member is at the other end.
-    pub(crate) fn joined(&mut self, conn: u32, member: u64) {
-        if let Some(conn) = self.all.get_mut(&conn) {
-            conn.member = member;
-        }
+    /// A member is at the other end. Which one was before, if another was.
+    pub(crate) fn joined(&mut self, conn: u32, member: u64) -> Option<u64> {
+        let conn = self.all.get_mut(&conn)?;
+        let before = std::mem::replace(&mut conn.member, member);
+        (before != NOBODY && before != member).then_some(before)
     }
 
     /// No longer: it is reached elsewhere.
@@ -97,8 +97,10 @@ mod tests {
         for conn in 0..4 {
             conns.opened(conn, from, at(conn.into()));
         }
-        conns.joined(1, 77);
-        conns.joined(2, 78);
+        assert_eq!(conns.joined(1, 76), None);
+        assert_eq!(conns.joined(1, 77), Some(76));
+        assert_eq!(conns.joined(1, 77), None);
+        assert_eq!(conns.joined(2, 78), None);
         conns.left(2, at(20));
         assert_eq!(conns.closed(3), Some(NOBODY));
         assert_eq!(conns.next(), Some(at(30)));

@@ -222,9 +222,7 @@ fn arrive(state: &mut State, slot: u32, source: &Source, register: &Register) {
         UNTOLD
     };
     state.registry[slot].told = told;
-    if let Place::Tcp(conn) = source.place {
-        state.conns.joined(conn, number);
-    }
+    state.attach(source.place, number);
     state.note_here(slot);
     state.show_joined(slot);
 }
@@ -258,9 +256,7 @@ pub(crate) fn move_to(state: &mut State, slot: u32, source: &Source) {
     if let Place::Tcp(conn) = before {
         state.conns.left(conn, state.elapsed());
     }
-    if let Place::Tcp(conn) = source.place {
-        state.conns.joined(conn, number);
-    }
+    state.attach(source.place, number);
     state.note_here(slot);
 }
 

@@ -23,7 +23,7 @@ use crate::rendezvous::member::{Standing, UNTOLD};
 use crate::rendezvous::members;
 use crate::rendezvous::older;
 pub use crate::rendezvous::outbox::{Output, Port};
-use crate::rendezvous::place::{Packed, Place, canonical};
+use crate::rendezvous::place::{Place, canonical};
 use crate::rendezvous::registry::Silent;
 use crate::rendezvous::relay;
 pub use crate::rendezvous::state::Counts;
@@ -461,10 +461,7 @@ fn tcp_closed(state: &mut State, conn: u32) {
     let Some(slot) = member.and_then(|number| state.registry.slot_of(number)) else {
         return;
     };
-    let member = &mut state.registry[slot];
-    if member.place.place() == Place::Tcp(conn) {
-        member.place = Packed::new(Place::Nowhere);
-    }
+    state.detach(slot, conn);
 }
 
 /// Tells some of those who are to be told of changes; whether there are more.

@@ -63,7 +63,10 @@ fn join(state: &mut State, reached: Reached, event: &OlderEvent, len: usize) {
         state.counts.full += 1;
         return;
     }
-    if !state.registrations.take(reached.addr.ip(), state.elapsed()) {
+    if !state
+        .older_registrations
+        .take(reached.addr.ip(), state.elapsed())
+    {
         state.counts.limited += 1;
         return;
     }

@@ -36,8 +36,13 @@ const AGAIN: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)
 /// Changes that are kept: at 50 ms a change, what a client misses in three minutes.
 const LOG: usize = 4_096;
 
-/// Changes that wait to be published; one more publishes them at once.
+/// Changes that wait to be published; one more publishes them at once, and pushes them to nobody: so many at a time are
+/// found out of by the next keep-alive.
 pub(crate) const PENDING: usize = 1_024;
+
+/// Datagrams a second that changes are pushed with, repeats included; a third of what a core can do. Beyond it they are
+/// published further apart, whoever makes them.
+const PUSHES: u32 = 100_000;
 
 /// Datagrams for one member in one push. Who misses more asks for them.
 const PUSH: usize = 8;
@@ -66,7 +71,8 @@ pub(crate) enum Fate {
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     published: u64,
-    published_at: Option<Duration>,
+    /// When changes may be published next.
+    open_at: Duration,
     /// As written on the wire; the last one is the change `published`.
     log: VecDeque<Box<[u8]>>,
     pending: Pending,
@@ -135,10 +141,8 @@ impl Presence {
                 pending.fates.push((member, fate));
             }
         }
-        pending.due = Some(match self.published_at {
-            Some(at) if pending.fates.len() <= PENDING => at + GATHER,
-            _ => now,
-        });
+        let is_crowd = pending.fates.len() > PENDING;
+        pending.due = Some(if is_crowd { now } else { now.max(self.open_at) });
     }
 
     /// Whatever waits is to be published at the next look.
@@ -149,7 +153,6 @@ impl Presence {
     /// What is to be published now: each is to be given to [`Self::publish`], and then [`Self::push`] be called.
     pub(crate) fn take_due(&mut self, now: Duration) -> Option<Vec<(u64, Fate)>> {
         self.pending.due.filter(|&due| due <= now)?;
-        self.published_at = Some(now);
         let pending = std::mem::take(&mut self.pending);
         Some(pending.fates)
     }
@@ -165,12 +168,19 @@ impl Presence {
 
     /// Has the last `count` changes told to everybody, now and to some again.
     pub(crate) fn push(&mut self, count: usize, now: Duration) {
-        if count == 0 {
+        self.open_at = now + GATHER;
+        if count == 0 || count > PENDING {
             return;
         }
         let last = self.published;
+        let first = last + 1 - count as u64;
+        self.pack(first, last);
+        let datagrams =
+            self.packed.frames.len() * (self.told.len() - self.free.len()) * (1 + AGAIN.len());
+        let datagrams = u32::try_from(datagrams).unwrap_or(u32::MAX);
+        self.open_at = now + GATHER.max(Duration::from_secs(1) * datagrams / PUSHES);
         self.jobs.push_back(Job {
-            first: Some(last + 1 - count as u64),
+            first: Some(first),
             last,
             next: 0,
         });

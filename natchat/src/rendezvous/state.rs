@@ -22,10 +22,11 @@ use crate::rendezvous::journal;
 use crate::rendezvous::limits::{Bucket, Neighbourhoods, Rate};
 use crate::rendezvous::member::{Member, Standing};
 use crate::rendezvous::outbox::{Outbox, Port};
-use crate::rendezvous::place::Place;
+use crate::rendezvous::place::{Packed, Place};
 use crate::rendezvous::ports::{Named, OlderPorts};
 use crate::rendezvous::presence::{Fate, Presence, first_number};
 use crate::rendezvous::registry::{Registry, TICKS};
+use crate::wire::DATAGRAM_LEN;
 use crate::wire::from_server::{Change, Departure, FromServer};
 use crate::wire::older::OlderNotice;
 use crate::wire::reach::CandidateKind;
@@ -88,6 +89,8 @@ pub(crate) struct State {
     pub(crate) older: OlderPorts,
     pub(crate) conns: Conns,
     pub(crate) registrations: Neighbourhoods,
+    /// Those of older clients: kept apart, since anybody can register one in another one's name.
+    pub(crate) older_registrations: Neighbourhoods,
     pub(crate) stun: Neighbourhoods,
     agreements: (Rate, Bucket),
     pub(crate) probe_ports: Vec<u16>,
@@ -109,6 +112,7 @@ impl State {
         let second = Duration::from_secs(1);
         let minute = Duration::from_secs(60);
         let registrations = u64::from(limits.registrations_per_minute);
+        let registrations = Rate::new(registrations, minute, registrations);
         Self {
             limits,
             identity,
@@ -119,10 +123,8 @@ impl State {
             presence: Presence::default(),
             older: OlderPorts::new(limits.older_ports),
             conns: Conns::default(),
-            registrations: Neighbourhoods::new(
-                Rate::new(registrations, minute, registrations),
-                &mut entropy,
-            ),
+            registrations: Neighbourhoods::new(registrations, &mut entropy),
+            older_registrations: Neighbourhoods::new(registrations, &mut entropy),
             stun: Neighbourhoods::new(Rate::new(STUN, second, STUN_BURST), &mut entropy),
             agreements: (
                 Rate::new(AGREEMENTS, second, AGREEMENTS_BURST),
@@ -263,6 +265,32 @@ impl State {
                 Agreement::BadKey
             }
         }
+    }
+
+    /// A member is at the other end of its connection, if it has one. Another that was there is nowhere now: one
+    /// connection is one member's, or frames would go to somebody else when its number is used again.
+    pub(crate) fn attach(&mut self, place: Place, number: u64) {
+        let Place::Tcp(conn) = place else {
+            return;
+        };
+        let before = self.conns.joined(conn, number);
+        if let Some(slot) = before.and_then(|before| self.registry.slot_of(before)) {
+            self.detach(slot, conn);
+        }
+    }
+
+    /// A member is not at the other end of this connection any more.
+    pub(crate) fn detach(&mut self, slot: u32, conn: u32) {
+        let member = &mut self.registry[slot];
+        if member.place.place() == Place::Tcp(conn) {
+            member.place = Packed::new(Place::Nowhere);
+        }
+    }
+
+    /// Takes one of `parts` of what a member may have the server do in a second, counted in relayed bytes.
+    pub(crate) fn may_ask(&mut self, slot: u32, parts: u64) -> bool {
+        let share = usize::try_from(self.limits.relay_rate / parts).unwrap_or(usize::MAX);
+        self.may_relay(slot, share.max(DATAGRAM_LEN))
     }
 
     /// Takes `len` bytes of what a member may send to others.

@@ -475,6 +475,53 @@ fn who_was_busy_and_falls_silent_makes_us_be_seen() {
     );
 }
 
+/// Who moves about tells those it talks to, not all that it ever talked to.
+#[test]
+fn a_change_of_address_is_told_to_who_was_talked_to_lately() {
+    for (idle, is_told) in [(30, true), (600, false)] {
+        let mut world = World::new(2);
+        world.say(0, "b", LINE);
+        world.run(Duration::from_secs(idle));
+        let before = world.relayed;
+        world.reach_changed(0);
+        world.run(Duration::from_secs(5));
+        assert_eq!(world.relayed > before, is_told, "after {idle} s");
+        world.say(0, "b", "again");
+        world.run(Duration::from_secs(5));
+        let way = world.sides[0].company.get(&id("b")).unwrap().way();
+        assert!(way.1.is_some(), "a path after {idle} s");
+    }
+}
+
+/// Whatever a peer with a good key writes, it harms nobody, and is talked to again when it comes to its senses.
+#[test]
+fn a_peer_that_talks_nonsense() {
+    let rows: [(&str, &[u8]); 4] = [
+        (
+            "a record longer than any",
+            &[1, 0xFF, 0xFF, 0xFF, 0xFF, b'x'],
+        ),
+        ("a long record without end", &[1, 0, 0xFF, 0xFF, 0xFF, b'x']),
+        ("an unknown record", &[200, 0, 0, 0, 1, b'x']),
+        ("a line of no UTF-8", &[1, 0, 0, 0, 2, 0xC3, 0x28]),
+    ];
+    for (name, bytes) in rows {
+        let mut world = World::new(3);
+        world.say(1, "a", "one");
+        world.run(Duration::from_secs(1));
+        world.write(1, "a", bytes);
+        world.run(Duration::from_secs(70));
+        world.say(2, "a", "hello");
+        world.run(Duration::from_secs(1));
+        assert!(world.told(0).contains(&said("c", "hello")), "{name}");
+        world.restart(1);
+        world.announce(1);
+        world.say(1, "a", "two");
+        world.run(Duration::from_secs(1));
+        assert!(world.told(0).contains(&said("b", "two")), "{name}");
+    }
+}
+
 #[test]
 fn too_long_and_too_much() {
     let mut world = World::new(2);

@@ -2,9 +2,10 @@
 //!
 //! Each line of ours is written once and ends once: confirmed by the connection, or ended by whoever owns this, for a reason.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::client::event::{Audience, Undelivered};
+use crate::client::peer::allowance::Allowance;
 use crate::client::peer::output::Event;
 use crate::client::peer::records::{self, LINE_LEN, LINE_TO_ALL, LINE_TO_ONE, Ledger, Records};
 use crate::reliable::connection::{CHAT, Connection, Read};
@@ -15,14 +16,32 @@ const WAITING_LEN: u64 = 64 << 20;
 /// Bytes read at a time from the connection.
 const READ_LEN: usize = 64 << 10;
 
+/// When it is asked again for memory for a long record.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a long record may stand still. Who writes one gives it up sooner, so this one is only there to keep memory.
+const STALE: Duration = Duration::from_secs(60);
+
 /// Both directions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lines {
     records: Records,
+    allowance: Allowance,
     ledger: Ledger,
+    /// When a long record was last added to, or refused.
+    touched: Option<Instant>,
 }
 
 impl Lines {
+    pub(crate) fn new(allowance: Allowance) -> Self {
+        Self {
+            records: Records::new(allowance.clone()),
+            allowance,
+            ledger: Ledger::default(),
+            touched: None,
+        }
+    }
+
     /// Writes a line.
     ///
     /// # Errors
@@ -61,7 +80,8 @@ impl Lines {
 
     /// The connection begins anew: what is half read is never finished.
     pub(crate) fn renew(&mut self) {
-        self.records = Records::default();
+        self.records = Records::new(self.allowance.clone());
+        self.touched = None;
     }
 
     /// Whether lines of ours are under way.
@@ -75,17 +95,48 @@ impl Lines {
     }
 
     /// Reads all that has arrived.
-    pub(crate) fn read(&mut self, connection: &mut Connection, mut heard: impl FnMut(Event)) {
-        while let Some(room) = self.records.room() {
+    pub(crate) fn read(
+        &mut self,
+        now: Instant,
+        connection: &mut Connection,
+        mut heard: impl FnMut(Event),
+    ) {
+        loop {
+            while let Some((kind, body)) = self.records.next() {
+                heard(event(kind, body));
+            }
+            let waits = self.records.is_refused() || self.records.is_long();
+            self.touched = waits.then_some(now);
+            let Some(room) = self.records.room() else {
+                return;
+            };
             match connection.read(CHAT, room, READ_LEN) {
                 Read::Bytes(_) => {}
                 Read::Gap => self.records.gap(),
                 Read::Nothing => return,
             }
-            while let Some((kind, body)) = self.records.next() {
-                heard(event(kind, body));
-            }
         }
+    }
+
+    /// When there is something to be done about what is half read.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let wait = if self.records.is_refused() {
+            ASK_AGAIN
+        } else {
+            STALE
+        };
+        self.touched.map(|touched| touched + wait)
+    }
+
+    /// Whether [`Self::read`] may have something though nothing has come.
+    pub(crate) fn asks_again(&self, now: Instant) -> bool {
+        self.records.is_refused() && self.due().is_some_and(|due| due <= now)
+    }
+
+    /// Whether nothing sensible is to be expected of what comes: then the connection is to begin anew.
+    pub(crate) fn is_spoilt(&self, now: Instant) -> bool {
+        let is_stale = self.records.is_long() && self.due().is_some_and(|due| due <= now);
+        is_stale || self.records.is_broken()
     }
 }
 

@@ -118,6 +118,11 @@ impl Link {
         self.last_heard
     }
 
+    /// The start of the peer's client that wrote the last message 1 that was taken.
+    pub(crate) fn introduced(&self) -> u64 {
+        self.introduced.map_or(0, |(incarnation, _)| incarnation)
+    }
+
     pub(crate) fn is_established(&self) -> bool {
         self.sessions.is_any()
     }

@@ -5,10 +5,14 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::client::peer::allowance::{Allowance, Grant};
 use crate::reliable::connection::{CHAT, Connection};
 
 /// The longest line, in bytes.
 pub(crate) const LINE_LEN: usize = 16 << 20;
+
+/// Records up to this length, in bytes, are read whoever sends them; for longer ones there must be memory.
+pub(crate) const SHORT_LEN: usize = 64 << 10;
 
 /// A line for us alone.
 pub(crate) const LINE_TO_ONE: u8 = 1;
@@ -40,23 +44,49 @@ fn head(kind: u8, body: &[u8]) -> [u8; HEAD_LEN] {
 }
 
 /// Cuts what has arrived into records.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Records {
     buffer: Vec<u8>,
     /// What is before this was given out.
     begin: usize,
-    /// A record longer than any may be: whoever writes such is not listened to any more.
-    is_broken: bool,
+    state: State,
+    allowance: Allowance,
+}
+
+/// About the record that is being read.
+#[derive(Debug)]
+enum State {
+    /// It is short, or not begun.
+    Short,
+    /// It is long, and there is memory for it.
+    Long(#[expect(dead_code, reason = "held, not read")] Grant),
+    /// It is long, and there is no memory for it now: nothing more is read.
+    Refused,
+    /// It is longer than any may be.
+    Broken,
 }
 
 impl Records {
-    /// Where further bytes are to be appended, and how many at most now; none if nothing is to be read any more.
+    pub(crate) fn new(allowance: Allowance) -> Self {
+        Self {
+            buffer: Vec::new(),
+            begin: 0,
+            state: State::Short,
+            allowance,
+        }
+    }
+
+    /// Where further bytes are to be appended; none if nothing is to be read now.
     pub(crate) fn room(&mut self) -> Option<&mut Vec<u8>> {
-        if self.is_broken {
-            return None;
+        match self.state {
+            State::Short | State::Long(_) => {}
+            State::Refused | State::Broken => return None,
         }
         self.buffer.drain(..self.begin);
         self.begin = 0;
+        if matches!(self.state, State::Short) && self.buffer.capacity() > 4 * SHORT_LEN {
+            self.buffer.shrink_to(SHORT_LEN);
+        }
         Some(&mut self.buffer)
     }
 
@@ -66,12 +96,19 @@ impl Records {
         let (&[kind, ref len @ ..], body) = rest.split_first_chunk::<HEAD_LEN>()?;
         let len = usize::try_from(u32::from_be_bytes(*len)).ok()?;
         if len > LINE_LEN {
-            self.is_broken = true;
-            self.buffer = Vec::new();
-            self.begin = 0;
+            self.state = State::Broken;
             return None;
         }
-        body.get(..len)?;
+        let here = body.len();
+        if len > SHORT_LEN && !matches!(self.state, State::Long(_)) {
+            let grant = self.allowance.take(len as u64);
+            self.state = grant.map_or(State::Refused, State::Long);
+            self.buffer.reserve_exact(len.saturating_sub(here));
+        }
+        if here < len || matches!(self.state, State::Refused) {
+            return None;
+        }
+        self.state = State::Short;
         let begin = self.begin + HEAD_LEN;
         self.begin = begin + len;
         Some((kind, &self.buffer[begin..begin + len]))
@@ -79,8 +116,22 @@ impl Records {
 
     /// What was begun is never finished.
     pub(crate) fn gap(&mut self) {
-        self.buffer.clear();
-        self.begin = 0;
+        *self = Self::new(self.allowance.clone());
+    }
+
+    /// Whether there is no memory for the next record.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused)
+    }
+
+    /// Whether memory is kept for a long record that is not whole yet.
+    pub(crate) fn is_long(&self) -> bool {
+        matches!(self.state, State::Long(_))
+    }
+
+    /// Whether what has come is no record.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(self.state, State::Broken)
     }
 }
 
@@ -139,7 +190,7 @@ mod tests {
             cut in 1..50_usize,
         ) {
             let written: Vec<u8> = bodies.iter().flat_map(|(kind, body)| [&head(*kind, body)[..], body].concat()).collect();
-            let mut records = Records::default();
+            let mut records = Records::new(Allowance::default());
             let mut read = Vec::new();
             for piece in written.chunks(cut) {
                 records.room().unwrap().extend_from_slice(piece);
@@ -151,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_gap_ends_the_record_before_it() {
-        let mut records = Records::default();
+        let mut records = Records::new(Allowance::default());
         records
             .room()
             .unwrap()
@@ -166,19 +217,54 @@ mod tests {
         assert_eq!(read_all(&mut records), [(2, b"next".to_vec())]);
     }
 
+    fn promise(len: usize) -> [u8; HEAD_LEN] {
+        let mut head = head(1, b"");
+        head[1..].copy_from_slice(&u32::try_from(len).unwrap().to_be_bytes());
+        head
+    }
+
     #[test]
     fn who_promises_too_much_is_not_read_any_more() {
-        let mut records = Records::default();
-        let mut longest = head(1, b"");
-        longest[1..].copy_from_slice(&u32::try_from(LINE_LEN).unwrap().to_be_bytes());
-        records.room().unwrap().extend_from_slice(&longest);
-        assert_eq!(records.next(), None);
-        assert!(records.room().is_some(), "the longest is waited for");
-        records.gap();
-        longest[4] = 1;
-        records.room().unwrap().extend_from_slice(&longest);
-        assert_eq!(records.next(), None);
-        assert!(records.room().is_none());
+        for (len, is_broken) in [(LINE_LEN, false), (LINE_LEN + 1, true)] {
+            let mut records = Records::new(Allowance::default());
+            records.room().unwrap().extend_from_slice(&promise(len));
+            assert_eq!(records.next(), None);
+            assert_eq!(
+                (records.is_broken(), records.room().is_none()),
+                (is_broken, is_broken)
+            );
+        }
+    }
+
+    #[test]
+    fn there_is_memory_for_some_long_ones_only() {
+        let allowance = Allowance::default();
+        let mut all: Vec<Records> = (0..17).map(|_| Records::new(allowance.clone())).collect();
+        for (n, records) in all.iter_mut().enumerate() {
+            records
+                .room()
+                .unwrap()
+                .extend_from_slice(&promise(LINE_LEN));
+            assert_eq!(records.next(), None);
+            assert_eq!((records.is_long(), records.is_refused()), (n < 16, n == 16));
+        }
+        let mut short = Records::new(allowance);
+        let bytes = [&promise(SHORT_LEN)[..], &[7; SHORT_LEN]].concat();
+        short.room().unwrap().extend_from_slice(&bytes);
+        assert_eq!(short.next().map(|(_, body)| body.len()), Some(SHORT_LEN));
+
+        let mut refused = all.pop().unwrap();
+        assert!(refused.room().is_none());
+        all[0].gap();
+        assert_eq!(refused.next(), None);
+        assert!(refused.is_long(), "there is room again");
+        refused
+            .room()
+            .unwrap()
+            .extend_from_slice(&vec![7; LINE_LEN]);
+        assert_eq!(refused.next().map(|(_, body)| body.len()), Some(LINE_LEN));
+        assert!(!refused.is_long());
+        assert!(refused.room().unwrap().capacity() < LINE_LEN, "given back");
     }
 
     #[test]

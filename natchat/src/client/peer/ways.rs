@@ -24,6 +24,9 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// Between two times that all paths are checked anew because of doubt.
 const SUSPECT_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long after something was said paths are still worth looking for anew when addresses change; paths are let go then, too.
+const LATELY: Duration = Duration::from_secs(120);
+
 /// When a call that brought no answer and no path is repeated; through a server datagrams can be lost.
 const ASK_AGAIN: [Duration; 3] = [
     Duration::from_millis(300),
@@ -38,6 +41,8 @@ pub(crate) struct Ways {
     paths: Option<Paths>,
     has_birthday: bool,
     has_started: bool,
+    /// When something was last said.
+    used: Option<Instant>,
     best_since: Option<Instant>,
     doubt_until: Option<Instant>,
     suspected: Option<Instant>,
@@ -70,6 +75,7 @@ impl Ways {
             paths: (direct != Direct::Off).then(|| Paths::new(keys, entropy)),
             has_birthday: direct == Direct::WithBirthday,
             has_started: false,
+            used: None,
             best_since: None,
             doubt_until: None,
             suspected: None,
@@ -96,10 +102,11 @@ impl Ways {
         }
     }
 
-    /// Looks again if it ever did, and tells the peer.
+    /// Looks again, and tells the peer, if something was said lately; else when something is said.
     pub(crate) fn restart(&mut self, now: Instant, mine: &Reach, theirs: &Reach) {
-        if self.has_started {
-            self.has_started = false;
+        let was_started = std::mem::take(&mut self.has_started);
+        let lately = |used: Instant| now.saturating_duration_since(used) < LATELY;
+        if was_started && self.used.is_some_and(lately) {
             self.begin(now, mine, theirs);
         }
     }
@@ -183,6 +190,7 @@ impl Ways {
 
     /// Something is being said.
     pub(crate) fn used(&mut self, now: Instant) {
+        self.used = Some(now);
         if let Some(paths) = &mut self.paths {
             paths.used(now);
         }

@@ -7,9 +7,10 @@
 //!               ◄─────Done────── ▼
 //! ```
 //!
-//! It owns no file, connection or name of a peer's address: it is lent the connection when there is something to do there
-//! ([`Transfers::poll_peer`], [`Transfers::drive`]). Rule: at most [`TRANSFERS`] at a time, and of one peer at most [`OFFERS`] that the
-//! user has not decided upon. What stopped goes on where it was when the same file is sent again: see [`name::part`].
+//! It owns no file, connection or name of a peer's address: it is lent the connection when there is something to do
+//! there ([`Transfers::poll_peer`], [`Transfers::drive`]). Rule: at most [`TRANSFERS`] at a time, and of one peer at
+//! most [`OFFERS`] that the user has not decided upon. What stopped goes on where it was when the same file is sent
+//! again: see [`name::part`].
 
 mod name;
 mod outbox;
@@ -135,6 +136,10 @@ impl Transfers {
             Record::Accept { .. } | Record::Done { .. } | Record::Stop(_) => {
                 if let Some(file) = self.sending.iter_mut().find(|file| file.is(from, number)) {
                     file.handle_record(record, &mut self.outbox);
+                } else if matches!(record, Record::Accept { .. }) {
+                    // We have given it up, and the peer has not heard of that.
+                    let withdrawn = Record::Withdraw(Why::Broken);
+                    self.outbox.tell(from, number, withdrawn);
                 }
             }
             Record::Begin { .. } | Record::End { .. } | Record::Withdraw(_) => {
@@ -147,28 +152,7 @@ impl Transfers {
     }
 
     fn offered(&mut self, offer: Offer<'_>) {
-        let undecided = self
-            .receiving
-            .iter()
-            .filter(|file| file.is_from(offer.from) && file.is_undecided());
-        let refusal = if self
-            .receiving
-            .iter()
-            .any(|file| file.is(offer.from, offer.number))
-        {
-            Some(Why::Broken)
-        } else if self.is_full() || undecided.count() >= OFFERS {
-            Some(Why::TooMany)
-        } else {
-            let part = name::part(
-                &name::safe(offer.name),
-                offer.key,
-                offer.len,
-                offer.modified,
-            );
-            let known = self.receiving.iter().any(|file| file.is_of_part(&part));
-            known.then_some(Why::Already)
-        };
+        let refusal = self.refusal(&offer);
         if let Some(why) = refusal {
             self.outbox
                 .tell(offer.from, offer.number, Record::Stop(why));
@@ -177,6 +161,29 @@ impl Transfers {
         let job = self.next_job();
         let receiving = Receiving::new(offer, job, &mut self.outbox);
         self.receiving.push(receiving);
+    }
+
+    /// Why an offer cannot be taken; one before it that is of the same part gives way.
+    fn refusal(&mut self, offer: &Offer<'_>) -> Option<Why> {
+        if self
+            .receiving
+            .iter()
+            .any(|file| file.is(offer.from, offer.number))
+        {
+            return Some(Why::Broken);
+        }
+        let safe = name::safe(offer.name);
+        let part = name::part(&safe, offer.key, offer.len, offer.modified);
+        if let Some(file) = self.receiving.iter_mut().find(|file| file.is_of_part(&part)) {
+            if file.is_finishing() {
+                return Some(Why::Already);
+            }
+            // The sender may have given it up without our hearing of it.
+            file.give_way(&mut self.outbox);
+        }
+        let files = self.receiving.iter().filter(|file| file.is_from(offer.from));
+        let undecided = files.filter(|file| file.is_undecided()).count();
+        (self.is_full() || undecided >= OFFERS).then_some(Why::TooMany)
     }
 
     /// The disk's answer to a request.
@@ -195,8 +202,8 @@ impl Transfers {
         self.outbox.pop_peer()
     }
 
-    /// Moves bytes and records between files and a peer's connection: after [`Self::poll_peer`], and when something has happened in one
-    /// of the connection's channels other than 0.
+    /// Moves bytes and records between files and a peer's connection: after [`Self::poll_peer`], and when something
+    /// has happened in one of the connection's channels other than 0.
     pub(crate) fn drive(&mut self, now: Instant, peer: &MemberId, connection: &mut Connection) {
         // A channel is open before the peer learns of it.
         for file in self.sending.iter_mut().filter(|file| file.is_to(peer)) {

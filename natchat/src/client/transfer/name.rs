@@ -1,7 +1,8 @@
 //! Names for files that a stranger named: safe as one component of a path, and harmless on a screen.
 //!
-//! Rule: what comes out is never empty, has no separator of any system, no control or direction character, does not begin with a
-//! dot or end with a dot or blank, is no device's name, and has at most [`LEN`] bytes; a safe name stays as it is.
+//! Rule: what comes out is never empty, has no separator of any system, no control or direction character, does not
+//! begin with a dot or end with a dot or blank, is no device's name, and has at most [`LEN`] bytes; a safe name stays
+//! as it is.
 
 use crate::crypto::identity::PublicKey;
 
@@ -59,8 +60,8 @@ fn is_device(name: &str) -> bool {
     DEVICES.contains(&word) && stem.len() <= word.len() + 1
 }
 
-/// The name of the file in which bytes wait until all are there: the same for the same file of the same sender, so that a later
-/// try goes on with it.
+/// The name of the file in which bytes wait until all are there: the same for the same file of the same sender, so
+/// that a later try goes on with it.
 pub(crate) fn part(name: &str, key: &PublicKey, len: u64, modified: u64) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher

@@ -1,13 +1,14 @@
 //! One file on its way in.
 //!
 //! ```text
-//!   Finding ─Found─► Offered ─@accept─► Creating ─Created─► (Checking ─Hashed─►) Accepted ─Begin─► (Cutting ─Created─►) Flowing
-//!                                                                                        Over ◄─Finished─ Finishing ◄──┘
+//!   Finding ─Found─► Offered ─@accept─► Creating ─Created─► (Checking ─Hashed─►) Accepted ─Begin─┐
+//!                                     Over ◄─Finished─ Finishing ◄─ Flowing ◄─(Created─ Cutting ◄)┘
 //! ```
 //!
-//! Rules: nothing is written before the user has accepted; nothing is written beyond the length that was offered; the name of the
-//! whole file appears only when its hash is right; whatever comes between, the part file stays for a later try. The connection
-//! is read no faster than the disk writes ([`WRITES`]), so the sender waits for a slow disk.
+//! Rules: nothing is written before the user has accepted; nothing is written beyond the length that was offered; the
+//! name of the whole file appears only when its hash is right; whatever comes between, the part file stays for a
+//! later try. The connection is read no faster than the disk writes ([`WRITES`]), so the sender waits for a slow
+//! disk.
 
 use std::time::Instant;
 
@@ -116,6 +117,11 @@ impl Receiving {
 
     pub(crate) fn is_undecided(&self) -> bool {
         matches!(self.state, State::Finding | State::Offered { .. })
+    }
+
+    /// Whether all of it is here, and the disk looks at it.
+    pub(crate) fn is_finishing(&self) -> bool {
+        matches!(self.state, State::Finishing)
     }
 
     pub(crate) fn job(&self) -> Job {
@@ -319,6 +325,16 @@ impl Receiving {
     pub(crate) fn refuse(&mut self, out: &mut Outbox) {
         out.tell(&self.from, self.number, Record::Stop(Why::Refused));
         self.over(out);
+    }
+
+    /// The same file is offered anew, and goes on with what is here of it.
+    pub(crate) fn give_way(&mut self, out: &mut Outbox) {
+        if self.is_undecided() {
+            out.tell(&self.from, self.number, Record::Stop(Why::Already));
+            self.over(out);
+        } else {
+            self.fail(Why::Already, "it is offered anew", out);
+        }
     }
 
     /// The peer cannot be told anything any more.

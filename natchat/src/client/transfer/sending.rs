@@ -1,11 +1,12 @@
 //! One file on its way out.
 //!
 //! ```text
-//!   Opening ─Opened─► Offered ─Accept─► (Checking ─Hashed─►) Flowing ─all written─► Hashing ─Hashed─► Waiting ─Done─► Over
+//!   Opening ─Opened─► Offered ─Accept─► (Checking ─Hashed─►) Flowing ─┐ all written
+//!                       Over ◄─Done─ Waiting ◄─Hashed─ Hashing ◄──────┘
 //! ```
 //!
-//! Reading goes ahead of the connection by [`READ_AHEAD`], so that disk and path work at the same time. Rule: whatever ends it, the
-//! peer is told unless it was the peer, the file is closed, and the user hears one word of it.
+//! Reading goes ahead of the connection by [`READ_AHEAD`], so that disk and path work at the same time. Rule:
+//! whatever ends it, the peer is told unless it was the peer, the file is closed, and the user hears one word of it.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

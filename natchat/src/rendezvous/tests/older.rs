@@ -557,6 +557,21 @@ fn there_are_as_many_older_clients_as_ports_and_some_are_kept_for_them() {
 }
 
 #[test]
+fn registering_older_clients_in_their_name_keeps_no_neighbours_out() {
+    let limits = ServerLimits {
+        registrations_per_minute: 3,
+        ..ServerLimits::default()
+    };
+    let mut scene = Scene::with(limits);
+    for n in 0..10 {
+        scene.text("203.0.113.1:5", &format!("client_register_forged{n}_1:1"));
+    }
+    assert_eq!(scene.server.members(), 3);
+    let mut ann = Client::new(1, "ann", "203.0.113.5:1");
+    assert_eq!(scene.join(&mut ann), Ok(()));
+}
+
+#[test]
 fn what_an_older_client_sends_is_bounded() {
     let limits = ServerLimits {
         relay_rate: 10_000,

@@ -203,7 +203,7 @@ fn what_happens_at_once_is_one_change() {
     let mut bob = Client::new(2, "bob", "203.0.113.5:2");
     scene.join(&mut bob).unwrap();
     scene.take();
-    for port in 1..20 {
+    for port in 1..=4 {
         bob.reach.candidates[0].addr.set_port(port);
         let (member, counter) = bob.count();
         let reach = bob.reach.clone();
@@ -225,7 +225,7 @@ fn what_happens_at_once_is_one_change() {
         panic!("{changes:?}");
     };
     assert!(
-        format!("{entry:?}").contains(":19"),
+        format!("{entry:?}").contains("192.168.0.2:4 "),
         "the last of it: {entry:?}"
     );
 }
@@ -282,7 +282,7 @@ fn what_was_missed_is_asked_for() {
                     reach,
                 },
             );
-            scene.pass(millis(60));
+            scene.pass(millis(70));
             if time % 100 == 0 {
                 scene.alive(&mut ann);
             }
@@ -388,6 +388,77 @@ fn written_down(scene: &Scene) -> Vec<String> {
     let mut ids: Vec<String> = there.into_values().collect();
     ids.sort_unstable();
     ids
+}
+
+#[test]
+fn one_member_cannot_keep_all_others_busy() {
+    let mut scene = Scene::new();
+    let mut ann = Client::new(1, "ann", "203.0.113.5:1");
+    scene.join(&mut ann).unwrap();
+    let mut bob = Client::new(2, "bob", "203.0.113.5:2");
+    scene.join(&mut bob).unwrap();
+    scene.pass(secs(2));
+    scene.take();
+    let (mut seen, mut pushes) = (0, 0);
+    for port in 1..=2_000 {
+        bob.reach.candidates[0].addr.set_port(port);
+        let (member, counter) = bob.count();
+        let reach = bob.reach.clone();
+        let frame = ToServer::Reach {
+            member,
+            counter,
+            reach,
+        };
+        scene.say(&bob, &frame);
+        scene.pass(millis(1));
+        for told in presence(&ann.read(&scene.take())) {
+            let Span::Changes { last, .. } = told.span else {
+                panic!("{told:?}");
+            };
+            (seen, pushes) = (seen.max(last), pushes + 1);
+            let confirms = ann.alive(seen, None);
+            scene.say(&ann, &confirms);
+        }
+    }
+    assert!((20..=40).contains(&pushes), "{pushes} in 2 s");
+}
+
+#[test]
+fn changes_are_told_further_apart_when_they_are_many() {
+    use crate::rendezvous::presence::Fate::Here;
+    use crate::rendezvous::presence::{PENDING, Presence};
+    let mut presence = Presence::new(1);
+    let change = [1; 120];
+    // (told, changes that wait, pushed at once, until the next)
+    let rows = [
+        (1, 1, 1, millis(50)),
+        (0, 500, 8, millis(50)),
+        (4_095, 1, 4_096, millis(122)),
+        (0, 500, 8 * 4_096, millis(983)),
+        (0, PENDING + 1, 0, millis(50)),
+    ];
+    let mut now = Duration::ZERO;
+    for (told, waiting, expected, pause) in rows {
+        now += secs(10);
+        (0..told).for_each(|member| _ = presence.tell(member));
+        (0..waiting).for_each(|member| presence.note(member as u64, Here, now));
+        let fates = presence.take_due(now).expect("at once");
+        assert_eq!(fates.len(), waiting);
+        fates.iter().for_each(|_| presence.publish(&change));
+        presence.push(waiting, now);
+        let mut pushed = 0;
+        while presence.work(64, |_, _| pushed += 1) {}
+        assert_eq!(pushed, expected, "{told} more are told {waiting}");
+        presence.note(1, Here, now);
+        assert!(
+            presence.take_due(now + pause - millis(1)).is_none(),
+            "{told} {waiting}"
+        );
+        assert!(
+            presence.take_due(now + pause + millis(1)).is_some(),
+            "{told} {waiting}"
+        );
+    }
 }
 
 #[test]

@@ -273,6 +273,22 @@ fn a_lost_connection_leaves_a_member_until_it_is_silent() {
 }
 
 #[test]
+fn a_connection_is_one_members() {
+    let (mut scene, mut ann, mut bob) = pair();
+    scene.input(Input::TcpOpened {
+        conn: 8,
+        from: addr("203.0.113.5:7"),
+    });
+    (ann.at, bob.at) = (At::Tcp(8), At::Tcp(8));
+    scene.alive(&mut ann);
+    scene.alive(&mut bob);
+    let out = scene.send(At::Tcp(8), &bob.relay(ann.member, &[0xFE, 1]));
+    assert_eq!(out, [], "she is nowhere now");
+    let out = scene.send(At::Tcp(8), &bob.relay(bob.member, &[0xFE, 1]));
+    assert!(matches!(out[..], [Out::Frame { conn: 8, .. }]), "{out:?}");
+}
+
+#[test]
 fn a_connection_without_a_member_is_ended() {
     let mut scene = Scene::new();
     scene.input(Input::TcpOpened {

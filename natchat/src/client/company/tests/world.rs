@@ -17,6 +17,7 @@ use crate::crypto::entropy::Entropy;
 use crate::crypto::identity::Identity;
 use crate::name::MemberId;
 use crate::path::paths::{MAIN_SOCKET, Route};
+use crate::reliable::connection::CHAT;
 use crate::wire::from_server::{Departure, Entry, EntryClient};
 use crate::wire::handshake;
 use crate::wire::reach::{Candidate, CandidateKind, Mapping, Reach};
@@ -184,6 +185,23 @@ impl World {
     pub(super) fn say(&mut self, at: usize, to: &str, text: &str) {
         self.with(at, |company, now, around| {
             company.say(now, around, &id(to), Audience::One, text)
+        });
+    }
+
+    /// This side is to be reached elsewhere, it thinks.
+    pub(super) fn reach_changed(&mut self, at: usize) {
+        self.with(at, |company, now, around| {
+            company.our_reach_changed(now, around, true)
+        });
+    }
+
+    /// Bytes as they are, where lines and agreements belong.
+    pub(super) fn write(&mut self, at: usize, to: &str, bytes: &[u8]) {
+        self.with(at, |company, now, around| {
+            let written = company.with(now, around, &id(to), |peer| {
+                peer.lend(now, around.us).write(CHAT, bytes);
+            });
+            written.unwrap();
         });
     }
 
