@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use harness::{Random, SOON, wait_until};
 
-use crate::older::{KEEP_ALIVE, OFTEN, Older};
+use crate::older::{OFTEN, Older};
 use crate::people::{Person, Place, Server, User, join};
 use crate::tap::{Fate, Tap, Way};
 
@@ -56,7 +56,7 @@ fn noise_of_every_kind_changes_nothing() {
     let tap = Tap::before(server.addr());
     let mut alice = join(Place::Here, "alice", tap.addr());
     let mut bob = join(Place::Here, "bob", tap.addr());
-    let old = Older::here([8, 1], "old", server.addr(), OFTEN);
+    let old = Older::here([8, 1], "old", server.addr()).keeping_alive(OFTEN);
     alice.meets("old");
     bob.meets("old");
     alice.chats_with(&bob, "before");
@@ -186,8 +186,8 @@ fn nobody_speaks_for_a_member() {
     let mut server = Server::here();
     let mut alice = join(Place::Here, "alice", server.addr());
     let bob = join(Place::Here, "bob", server.addr());
-    let old = Older::here([8, 2], "old", server.addr(), OFTEN);
-    let other = Older::here([8, 3], "other", server.addr(), OFTEN);
+    let old = Older::here([8, 2], "old", server.addr()).keeping_alive(OFTEN);
+    let other = Older::here([8, 3], "other", server.addr()).keeping_alive(OFTEN);
     for user in [&alice, &bob] {
         user.meets("old");
         user.meets("other");
@@ -240,12 +240,8 @@ fn answers_are_no_longer_than_questions() {
     let server = Server::here();
     let members: Vec<_> = (1..=100)
         .map(|number| {
-            Older::here(
-                [20, number],
-                &format!("member{number}"),
-                server.addr(),
-                OFTEN,
-            )
+            Older::here([20, number], &format!("member{number}"), server.addr())
+                .keeping_alive(OFTEN)
         })
         .collect();
     members[99].meets("member100");
@@ -289,14 +285,7 @@ fn answers_are_no_longer_than_questions() {
 fn a_long_list_comes_to_an_older_client_in_the_end() {
     let server = Server::here();
     let members: Vec<_> = (1..=60)
-        .map(|number| {
-            Older::here(
-                [22, number],
-                &format!("member{number}"),
-                server.addr(),
-                KEEP_ALIVE,
-            )
-        })
+        .map(|number| Older::here([22, number], &format!("member{number}"), server.addr()))
         .collect();
     for member in &members {
         member.meets("member1");
@@ -314,7 +303,7 @@ fn a_crowd_from_one_neighbourhood_keeps_nobody_else_out() {
         crowd[number % crowd.len()].says(text, server.addr());
     }
     let alice = join(Place::Here, "alice", server.addr());
-    let old = Older::here([31, 1], "old", server.addr(), OFTEN);
+    let old = Older::here([31, 1], "old", server.addr()).keeping_alive(OFTEN);
     alice.meets("old");
     old.meets("alice");
     let lines = server.lines();

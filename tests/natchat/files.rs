@@ -130,7 +130,7 @@ fn files_of_every_size_arrive_and_talk_goes_on() {
         slowest = slowest.max(bob.chats_with(alice, &format!("meanwhile {number}")));
     }
     arrives(alice, bob, "big", "big");
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(10), "{slowest:?}");
 }
 
 #[test]
@@ -408,11 +408,7 @@ fn a_transfer_ends_when_its_receiver_leaves() {
     let watch = Stopwatch::start();
     bob.types("@exit");
     bob.ended();
-    assert!(
-        watch.elapsed() < Duration::from_secs(7),
-        "{:?}",
-        watch.elapsed()
-    );
+    assert!(watch.elapsed() < SOON, "{:?}", watch.elapsed());
     alice.sees("bob is unregistered");
     alice.sees_start("file with bob has stopped at ");
 }

@@ -10,7 +10,6 @@ mod people;
 mod scripts;
 mod servers;
 mod session;
-mod sim;
 mod sizes;
 mod stun;
 mod tap;

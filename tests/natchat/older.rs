@@ -21,7 +21,7 @@ use harness::lab::Host;
 const LOCAL_PORT: u16 = 10_081;
 
 /// Between two keep-alives.
-pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// An interval for tests that are not about it.
 pub(crate) const OFTEN: Duration = Duration::from_millis(500);
@@ -62,25 +62,18 @@ struct Seen {
 }
 
 impl Older {
-    /// Joins from a host of a lab. The interval between keep-alives can be other than that of the original
-    /// ([`KEEP_ALIVE`]): the server gives no more than the beginning of a long list before it has heard a second time of
-    /// whom it gives it to.
+    /// Joins from a host of a lab.
     #[track_caller]
-    pub(crate) fn on(host: Host<'_>, id: &str, server: SocketAddr, keep_alive: Duration) -> Self {
+    pub(crate) fn on(host: Host<'_>, id: &str, server: SocketAddr) -> Self {
         let addr = host.addr();
         let sockets = host.enter(|| Self::sockets(addr));
-        Self::join(id, server, sockets, keep_alive)
+        Self::join(id, server, sockets).keeping_alive(KEEP_ALIVE)
     }
 
     /// Joins from an address of this machine, which no other older client may have at the same time.
     #[track_caller]
-    pub(crate) fn here(
-        [net, host]: [u8; 2],
-        id: &str,
-        server: SocketAddr,
-        keep_alive: Duration,
-    ) -> Self {
-        Self::join(id, server, Self::sockets(here(net, host)), keep_alive)
+    pub(crate) fn here([net, host]: [u8; 2], id: &str, server: SocketAddr) -> Self {
+        Self::join(id, server, Self::sockets(here(net, host))).keeping_alive(KEEP_ALIVE)
     }
 
     fn sockets(addr: Ipv4Addr) -> io::Result<[UdpSocket; 2]> {
@@ -91,12 +84,7 @@ impl Older {
     }
 
     #[track_caller]
-    fn join(
-        id: &str,
-        server: SocketAddr,
-        sockets: io::Result<[UdpSocket; 2]>,
-        keep_alive: Duration,
-    ) -> Self {
+    fn join(id: &str, server: SocketAddr, sockets: io::Result<[UdpSocket; 2]>) -> Self {
         let sockets = sockets.unwrap_or_else(|error| panic!("sockets of {id}: {error}"));
         let own = sockets[0].local_addr().expect("a bound socket");
         let [local, global] = sockets.map(Arc::new);
@@ -114,11 +102,12 @@ impl Older {
             let (socket, state) = (Arc::clone(socket), Arc::clone(&client.state));
             thread::spawn(move || receive(&socket, &state));
         }
-        client.keep_alive(keep_alive);
         client
     }
 
-    fn keep_alive(&self, interval: Duration) {
+    /// From now on it says at this interval too that it is there. The server gives no more than the beginning of a long
+    /// list before it has heard a second time of whom it gives it to; a test that is not about that need not wait.
+    pub(crate) fn keeping_alive(self, interval: Duration) -> Self {
         let (socket, state, server) = (
             Arc::clone(&self.global),
             Arc::clone(&self.state),
@@ -130,6 +119,7 @@ impl Older {
                 socket.send_to(datagram.as_bytes(), server).ok();
             }
         });
+        self
     }
 
     fn tell_server(&self, event: &str, from: &UdpSocket) {
@@ -333,7 +323,7 @@ mod tests {
         let server = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         let at = server.local_addr().expect("a bound socket");
         let sockets = Older::sockets(addr);
-        let older = Older::join("old", at, sockets, Duration::from_millis(20));
+        let older = Older::join("old", at, sockets).keeping_alive(Duration::from_millis(20));
         let (text, from) = next(&server);
         let own = SocketAddr::from((addr, LOCAL_PORT));
         assert_eq!(text, format!("client_register_old_{own}"));

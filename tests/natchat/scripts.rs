@@ -8,8 +8,8 @@ use harness::{Command, SOON, Signal, Stopwatch};
 use crate::older::{OFTEN, Older};
 use crate::people::{Person, Place, Server, join, lines};
 
-/// How soon everybody knows of a polite farewell.
-const POLITE: Duration = Duration::from_secs(5);
+/// How soon everybody knows of a polite farewell: long before the 30 s after which silence is one.
+const POLITE: Duration = Duration::from_secs(15);
 
 #[test]
 fn a_line_from_a_pipe_is_delivered_before_the_end() {
@@ -225,7 +225,7 @@ fn all_are_spoken_to_at_once() {
     let server = Server::here();
     let mut alice = join(Place::Here, "alice", server.addr());
     let others = ["bob", "carol", "dave"].map(|id| join(Place::Here, id, server.addr()));
-    let old = Older::here([10, 1], "old", server.addr(), OFTEN);
+    let old = Older::here([10, 1], "old", server.addr()).keeping_alive(OFTEN);
     alice.meets("old");
     for other in &others {
         alice.meets(other.id());
@@ -246,7 +246,7 @@ fn control_characters_are_shown_and_not_obeyed() {
     let server = Server::here();
     let mut alice = join(Place::Here, "alice", server.addr());
     let mut bob = join(Place::Here, "bob", server.addr());
-    let old = Older::here([11, 1], "old", server.addr(), OFTEN);
+    let old = Older::here([11, 1], "old", server.addr()).keeping_alive(OFTEN);
     bob.meets("old");
     old.meets("bob");
     alice.chats("bob", "a\u{1b}[2Jb\u{7}\u{202e}c\rFrom eve [forged]");

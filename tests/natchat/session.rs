@@ -25,7 +25,7 @@ impl<'lab> Client<'lab> {
     fn join(age: Age, host: Host<'lab>, id: &str, server: &Server<'_>) -> Self {
         match age {
             Age::Current => Self::Current(join(host, id, server.addr())),
-            Age::Older => Self::Older(Older::on(host, id, server.addr(), OFTEN)),
+            Age::Older => Self::Older(Older::on(host, id, server.addr()).keeping_alive(OFTEN)),
         }
     }
 

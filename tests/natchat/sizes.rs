@@ -114,7 +114,7 @@ fn what_is_too_long_is_refused_in_one_line() {
 #[test]
 fn long_lines_reach_older_clients_in_parts() {
     let server = Server::here();
-    let old = Older::here([9, 1], "old", server.addr(), OFTEN);
+    let old = Older::here([9, 1], "old", server.addr()).keeping_alive(OFTEN);
     let mut alice = join(Place::Here, "alice", server.addr());
     alice.meets("old");
     let text = "가나다라 _ 마바사 ".repeat(300);

@@ -85,7 +85,7 @@ fn join_all<'lab, 'p>(
     for name in pairs.flat_map(|pair| [&pair.left, &pair.right]) {
         hosts.entry(name.clone()).or_insert_with(|| {
             let place = lab.host(name);
-            let older = Older::on(place, &older_id(name), server.addr(), OFTEN);
+            let older = Older::on(place, &older_id(name), server.addr()).keeping_alive(OFTEN);
             let current = join(place, name, server.addr());
             Mutex::new(Host { older, current })
         });
