@@ -8,12 +8,15 @@
 //! its wishes are gathered, and it is noted when it is due. Which frames reach which peer is [`super::door`]'s business.
 
 mod around;
+mod former;
 mod slots;
 mod sockets;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::bucket::Bucket;
+use crate::client::company::former::Former;
 use crate::client::company::slots::Slots;
 use crate::client::company::sockets::Sockets;
 use crate::client::event::{Audience, Undelivered};
@@ -23,9 +26,15 @@ use crate::crypto::entropy::Entropy;
 use crate::crypto::identity::{KeyTag, PublicKey};
 use crate::name::MemberId;
 use crate::path::paths::Socket;
+use crate::wire::Language;
 use crate::wire::from_server::{Departure, Entry, EntryClient};
 
 pub(crate) use around::{Around, Output};
+
+/// Checks that leave at once, and then one each so often, for all peers together: one birthday search (1,000 a second) and what
+/// some others need beside it. Where they go the peers say, so a crowd of them must not make us flood anybody, our router least.
+const CHECKS: u32 = 512;
+const CHECK_EVERY: Duration = Duration::from_micros(500);
 
 /// All the peers.
 #[derive(Debug)]
@@ -36,6 +45,8 @@ pub(crate) struct Company {
     allowance: Allowance,
     entropy: Entropy,
     sockets: Sockets,
+    former: Former,
+    checks: Bucket,
     out: VecDeque<Output>,
 }
 
@@ -48,6 +59,8 @@ impl Company {
             allowance: Allowance::default(),
             entropy,
             sockets: Sockets::default(),
+            former: Former::default(),
+            checks: Bucket::new(CHECKS, CHECK_EVERY),
             out: VecDeque::new(),
         }
     }
@@ -154,8 +167,9 @@ impl Company {
         let (direct, entropy) = (self.direct, self.entropy.split());
         let allowance = self.allowance.clone();
         let peer = Peer::new(now, around.us, entry, slot, direct, allowance, entropy);
-        self.slots
-            .insert(slot, peer.ok_or(Undelivered::KeyChanged)?);
+        let mut peer = peer.ok_or(Undelivered::KeyChanged)?;
+        peer.refuse_up_to(self.former.get(id, &key));
+        self.slots.insert(slot, peer);
         Ok(slot)
     }
 
@@ -346,6 +360,12 @@ impl Company {
         output: peer::Output,
     ) {
         let output = match output {
+            peer::Output::Send(_, _, bytes)
+                if Language::of(&bytes) == Some(Language::Check) && !self.checks.take(now) =>
+            {
+                // Lost like any datagram; it is said again.
+                return;
+            }
             peer::Output::Send(route, ttl, bytes) => Output::Send(route, ttl, bytes),
             peer::Output::Relay(frame) => Output::Relay(id.clone(), frame),
             peer::Output::OpenSockets(count) => return self.open_sockets(now, slot, id, count),
@@ -374,6 +394,11 @@ impl Company {
 
     fn remove(&mut self, now: Instant, around: Around<'_>, slot: u16, reason: Undelivered) {
         self.touch(now, around, slot, |peer| peer.give_up(reason));
+        if let Some(peer) = self.slots.get(slot)
+            && let Some(place) = peer.introduced()
+        {
+            self.former.keep(peer.id(), peer.key(), place);
+        }
         self.slots.remove(slot);
         let sockets = self.sockets.disown_all(slot);
         self.close(sockets);

@@ -1,10 +1,10 @@
 //! The client: datagram, typed line or deadline in; Send, Show, Wait out; pure.
 //!
 //! ```text
-//!   typed line ─► command ─┐                       ┌─► home ── roster      (the server: joining, keep-alive, presence)
-//!   datagram ──────────────┼─► machine (Client) ───┼─► peer ── noise, reliable, path   (one for each we talk to)
-//!   deadline ──────────────┘                       └─► transfer            (files)
-//!                                                  events ─► text ─► the screen
+//!   typed line ─► command ─┐                        ┌─► home ── roster     (the server: joining, keep-alive, presence)
+//!   datagram ──────────────┼─► machine ─► talk ─────┼─► door ─► company ── peer ── noise, reliable, path   (one for each we talk to)
+//!   deadline ──────────────┘      (when to begin    └─► transfer           (files, lent the peers' connections)
+//!                                  and to leave)        events ─► text ─► the screen
 //! ```
 
 mod command;

@@ -131,6 +131,16 @@ impl Peer {
         &self.key
     }
 
+    /// Incarnation and serial of its last message 1 that was taken.
+    pub(crate) fn introduced(&self) -> Option<(u64, u64)> {
+        self.link.last_introduction()
+    }
+
+    /// None up to this one is taken: it was when this peer was known before.
+    pub(crate) fn refuse_up_to(&mut self, introduced: Option<(u64, u64)>) {
+        self.link.refuse_up_to(introduced);
+    }
+
     /// A line for it.
     pub(crate) fn say(&mut self, now: Instant, us: Us<'_>, audience: Audience, text: &str) {
         self.begin(now, us);

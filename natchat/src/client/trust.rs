@@ -32,8 +32,9 @@ pub(crate) struct Trust {
 /// Changed keys remembered as told; beyond this they are told again.
 const TOLD: usize = 4_096;
 
-/// Keys kept at most: a server could make up as many IDs as it likes. Further ones are taken for new each time.
-const PINS: usize = 65_536;
+/// Keys kept at most: a server could make up as many IDs as it likes. Further ones are taken for new each time. What is kept
+/// stays less than what the driver takes of a file of them, or a client could be kept from ever starting again.
+const PINS: usize = 32_768;
 
 impl Trust {
     pub(crate) fn new(pins: BTreeMap<MemberId, PublicKey>) -> Self {

@@ -154,7 +154,12 @@ impl Store {
             let written = writeln!(text, "{who} {server} {}", digits(key));
             debug_assert!(written.is_ok(), "writing to a String cannot fail");
         }
-        self.replace(&self.path(PINS), text.as_bytes())
+        let path = self.path(PINS);
+        if text.len() as u64 > PINS_LEN {
+            // It could be written, but never be read again.
+            return Err(failed(&path, io::Error::other("it is full")));
+        }
+        self.replace(&path, text.as_bytes())
     }
 
     /// By server and name.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the record itself | 176 |
 //! | ID and reach, allocated at their length (see [`Profile`]) | 48 to 64 as a rule |
-//! | its places in the index of IDs | 8 |
+//! | its places in the index of IDs | 8 to 16 |
 //! | its link on the timer wheel | 8 |
 
 use crate::crypto::mac::MacKey;

@@ -47,7 +47,7 @@ impl Owners {
         Self {
             most: most as usize,
             hashing: Hashing::new(entropy),
-            index: Index::new(most),
+            index: Index::new(),
             records: Vec::new(),
             free: Vec::new(),
             first: NONE,
@@ -91,7 +91,9 @@ impl Owners {
             last => self.records[last as usize].after = slot,
         }
         self.last = slot;
-        self.index.insert(hash, slot);
+        let (hashing, records) = (self.hashing, &self.records);
+        self.index
+            .insert(hash, slot, |slot| hash_in(&hashing, records, slot));
     }
 
     /// Somebody came back, or never will.
@@ -124,7 +126,7 @@ impl Owners {
         all.sort_unstable_by_key(|owner| owner.since);
         self.free.clear();
         (self.first, self.last) = (NONE, NONE);
-        self.index = Index::new(u32::try_from(self.most).expect("made of one"));
+        self.index = Index::new();
         for owner in all {
             self.insert(owner);
         }
@@ -154,15 +156,17 @@ impl Owners {
             after => self.records[after as usize].before = before,
         }
         let (hashing, records) = (self.hashing, &self.records);
-        let hash_of = |slot: u32| {
-            let owner = records[slot as usize].owner.as_ref();
-            owner.map_or(0, |owner| hashing.of(owner.id.as_str().as_bytes()))
-        };
+        let hash = hashing.of(owner.id.as_str().as_bytes());
         self.index
-            .remove(hashing.of(owner.id.as_str().as_bytes()), slot, hash_of);
+            .remove(hash, slot, |slot| hash_in(&hashing, records, slot));
         self.free.push(slot);
         Some(owner)
     }
+}
+
+fn hash_in(hashing: &Hashing, records: &[Record], slot: u32) -> u64 {
+    let owner = records[slot as usize].owner.as_ref();
+    owner.map_or(0, |owner| hashing.of(owner.id.as_str().as_bytes()))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! search, and a serial that is used once, so that no number ever stands for two, restarts included
 //! ([`Registry::restore_serial`]).
 //!
-//! The slab grows by whole chunks and never moves; the indices are as large as they will ever be. No operation takes
-//! longer because there are many, but for [`Registry::settle`] at the start.
+//! The slab grows by whole chunks and never moves; the indices grow a few entries at a time. No operation takes longer
+//! because there are many, but for [`Registry::settle`] at the start.
 
 use crate::crypto::entropy::Entropy;
 use crate::rendezvous::hash::Hashing;
@@ -55,7 +55,7 @@ impl Registry {
             free: Vec::new(),
             len: 0,
             hashing: Hashing::new(entropy),
-            ids: Index::new(most),
+            ids: Index::new(),
             wheel: Wheel::new(),
             owners: Owners::new(most, entropy),
             serial: 1 + entropy.below(FIRST_SERIAL),
@@ -129,11 +129,8 @@ impl Registry {
         let member = std::mem::replace(&mut self[slot], Member::empty());
         let hash = self.hashing.of(member.profile.id_bytes());
         let (hashing, chunks) = (self.hashing, &self.chunks);
-        let hash_of = |slot: u32| {
-            let member = &chunks[slot as usize / CHUNK][slot as usize % CHUNK];
-            hashing.of(member.profile.id_bytes())
-        };
-        self.ids.remove(hash, slot, hash_of);
+        self.ids
+            .remove(hash, slot, |slot| hash_in(&hashing, chunks, slot));
         self.free.push(slot);
         self.len -= 1;
         if !member.is_older() {
@@ -245,7 +242,9 @@ impl Registry {
         let hash = self.hashing.of(member.profile.id_bytes());
         self.wheel.set(slot, end_of(&member));
         self[slot] = member;
-        self.ids.insert(hash, slot);
+        let (hashing, chunks) = (self.hashing, &self.chunks);
+        self.ids
+            .insert(hash, slot, |slot| hash_in(&hashing, chunks, slot));
         self.len += 1;
     }
 
@@ -292,6 +291,11 @@ impl std::ops::IndexMut<u32> for Registry {
     fn index_mut(&mut self, slot: u32) -> &mut Member {
         &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
     }
+}
+
+fn hash_in(hashing: &Hashing, chunks: &[Box<[Member]>], slot: u32) -> u64 {
+    let member = &chunks[slot as usize / CHUNK][slot as usize % CHUNK];
+    hashing.of(member.profile.id_bytes())
 }
 
 fn slot_in(number: u64) -> u32 {

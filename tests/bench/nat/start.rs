@@ -88,7 +88,7 @@ fn at_zero_latency(rounds: u16, outcome: &mut Outcome) {
     );
     outcome.add(
         Line::new("the same until lines go directly", Figure::times(&direct)).beside(
-            "of it, direct",
+            "aioice, direct",
             has_peers.then(|| Figure::of(direct_count(&theirs), theirs.len())),
         ),
     );

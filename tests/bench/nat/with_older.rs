@@ -11,7 +11,7 @@ use harness::lab::Lab;
 
 use crate::Options;
 use crate::figure::{Figure, Line, Outcome};
-use crate::older::Older;
+use crate::older::{KEEP_ALIVE, Older};
 use crate::pair;
 use crate::people::Server;
 use crate::places::{Kind, Pair, sites, special};
@@ -75,9 +75,10 @@ fn join_all(lab: &Lab, server: &Server<'_>, rounds: &[Vec<Pair>]) -> Clients {
     let pairs = rounds.iter().flatten();
     let mut clients = Clients::new();
     for name in pairs.flat_map(|pair| [&pair.left, &pair.right]) {
-        clients
-            .entry(name.clone())
-            .or_insert_with(|| Mutex::new(Older::on(lab.host(name), name, server.addr())));
+        clients.entry(name.clone()).or_insert_with(|| {
+            let client = Older::on(lab.host(name), name, server.addr(), KEEP_ALIVE);
+            Mutex::new(client)
+        });
     }
     for client in clients.values() {
         for name in clients.keys() {

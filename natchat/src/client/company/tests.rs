@@ -86,6 +86,23 @@ fn both_at_once() {
     }
 }
 
+/// Who left is forgotten, but not what it said last: a server that only claims that it left and came back could play its first
+/// message again.
+#[test]
+fn a_first_message_is_not_taken_again_after_its_writer_left_and_came_back() {
+    let mut world = World::new(2);
+    world.direct = None;
+    world.keep = true;
+    world.say(0, "b", LINE);
+    world.run(Duration::from_secs(2));
+    assert_eq!(world.told(1), [said("a", LINE)]);
+    world.leave(0, Departure::Left);
+    world.announce(0);
+    world.replay();
+    world.run(Duration::from_secs(2));
+    assert_eq!(world.told(1), []);
+}
+
 /// Half of everything is lost, on all ways, and still each line comes once, in order.
 #[test]
 fn nothing_is_lost_or_doubled_or_turned_around() {

@@ -113,6 +113,16 @@ impl Link {
         &mut self.connection
     }
 
+    /// Incarnation and serial of the last message 1 that was taken.
+    pub(crate) fn last_introduction(&self) -> Option<(u64, u64)> {
+        self.introduced
+    }
+
+    /// No message 1 up to this one is taken.
+    pub(crate) fn refuse_up_to(&mut self, introduced: Option<(u64, u64)>) {
+        self.introduced = introduced;
+    }
+
     /// When something authentic came last.
     pub(crate) fn last_heard(&self) -> Option<Instant> {
         self.last_heard

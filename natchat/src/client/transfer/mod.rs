@@ -174,14 +174,21 @@ impl Transfers {
         }
         let safe = name::safe(offer.name);
         let part = name::part(&safe, offer.key, offer.len, offer.modified);
-        if let Some(file) = self.receiving.iter_mut().find(|file| file.is_of_part(&part)) {
+        if let Some(file) = self
+            .receiving
+            .iter_mut()
+            .find(|file| file.is_of_part(&part))
+        {
             if file.is_finishing() {
                 return Some(Why::Already);
             }
             // The sender may have given it up without our hearing of it.
             file.give_way(&mut self.outbox);
         }
-        let files = self.receiving.iter().filter(|file| file.is_from(offer.from));
+        let files = self
+            .receiving
+            .iter()
+            .filter(|file| file.is_from(offer.from));
         let undecided = files.filter(|file| file.is_undecided()).count();
         (self.is_full() || undecided >= OFFERS).then_some(Why::TooMany)
     }
