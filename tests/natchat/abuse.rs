@@ -374,6 +374,7 @@ fn damage_on_the_way_is_never_shown() {
         alice.chats("bob", text);
     }
     alice.sees("Delivered to bob [line 99]");
+    bob.sees("From alice [line 99]");
     let expected: Vec<_> = texts
         .iter()
         .map(|text| format!("From alice [{text}]"))

@@ -108,6 +108,7 @@ fn an_id_that_is_ones_own_elsewhere() {
     let server = Server::here();
     let mut bob = join(Place::Here, "bob", server.addr());
     let mut alice = join(Place::Here, "alice", server.addr());
+    bob.meets("alice");
     let again = alice.person().command(server.addr()).start();
     again.wait_stdout("alice is register at IP: ", SOON);
     alice.is_warned("joined from elsewhere");

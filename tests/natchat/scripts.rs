@@ -50,6 +50,7 @@ fn lines_of_one_script_after_the_other_are_shown_once_each() {
             .filter(|line| line.starts_with("Delivered "));
         assert_eq!(delivered.count(), 1, "{output}");
     }
+    bob.sees(&format!("From alice [run {}]", RUNS - 1));
     let expected: Vec<_> = (0..RUNS)
         .map(|run| format!("From alice [run {run}]"))
         .collect();

@@ -101,7 +101,7 @@ impl Neighbourhoods {
 }
 
 /// The /24 or /56, and which of both it is.
-fn neighbourhood(ip: IpAddr) -> u64 {
+pub(crate) fn neighbourhood(ip: IpAddr) -> u64 {
     match ip.to_canonical() {
         IpAddr::V4(ip) => 4 << 56 | u64::from(ip.to_bits() >> 8),
         IpAddr::V6(ip) => 6 << 56 | u64::try_from(ip.to_bits() >> 72).unwrap_or(0),

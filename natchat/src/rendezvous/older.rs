@@ -59,7 +59,7 @@ fn join(state: &mut State, reached: Reached, event: &OlderEvent, len: usize) {
         state.counts.forged += 1;
         return;
     }
-    if state.registry.is_full() || state.older.is_full() {
+    if state.registry.is_full() || !state.older.has_room_at(reached.addr.ip()) {
         state.counts.full += 1;
         return;
     }

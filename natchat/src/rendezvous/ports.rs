@@ -7,19 +7,20 @@
 //! for somebody who left must not reach somebody else.
 //!
 //! At most as many older clients as there may be ports, each with one; other members have at most [`OTHERS`] of them,
-//! so that older clients, who can do without nothing else, always find some. Members without a port are not told to
-//! older clients. If a port cannot be opened, an older member is told by its own address, as the older server did.
+//! so that older clients, who can do without nothing else, always find some; those of one neighbourhood leave most of
+//! them to others ([`NEIGHBOURS`]). Members without a port are not told to older clients. If a port cannot be opened,
+//! an older member is told by its own address, as the older server did.
 //!
 //! Nobody can say in the older format that it receives where it seems to be. Until a keep-alive came from the same
 //! address as the registration, an older client is told no more than [`CREDIT`] bytes for each that came from there;
 //! from then on what it is owed is paced.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::name::MemberId;
-use crate::rendezvous::limits::{Bucket, Rate};
+use crate::rendezvous::limits::{Bucket, Rate, neighbourhood};
 use crate::rendezvous::member::NOBODY;
 use crate::rendezvous::outbox::{Outbox, Port};
 use crate::wire::older::{OlderNotice, encode_notice};
@@ -41,6 +42,9 @@ const DEPARTURES: usize = 1_024;
 
 /// Which part of all ports members with current clients may have: three of four.
 const OTHERS: (u16, u16) = (3, 4);
+
+/// Which part of them older clients of one neighbourhood may have: one of so many. Anybody can make them up.
+const NEIGHBOURS: u16 = 4;
 
 /// The ports and the older clients.
 #[derive(Debug)]
@@ -120,9 +124,17 @@ impl OlderPorts {
         !self.clients.is_empty()
     }
 
-    /// Whether there is no port for another older client.
-    pub(crate) fn is_full(&self) -> bool {
+    /// Whether there is no port for another member.
+    fn is_full(&self) -> bool {
         self.of_member.len() >= usize::from(self.most)
+    }
+
+    /// Whether there is a port for another older client at this address.
+    pub(crate) fn has_room_at(&self, ip: IpAddr) -> bool {
+        let whose = neighbourhood(ip);
+        let neighbours = self.clients.values();
+        let neighbours = neighbours.filter(|client| neighbourhood(client.addr.ip()) == whose);
+        !self.is_full() && neighbours.count() < usize::from(self.most.div_ceil(NEIGHBOURS))
     }
 
     /// Whether another member with a current client may have a port.

@@ -11,7 +11,7 @@ use harness::lab::Lab;
 
 use crate::Options;
 use crate::figure::{Figure, Line, Outcome};
-use crate::older::{KEEP_ALIVE, Older};
+use crate::older::Older;
 use crate::pair;
 use crate::people::Server;
 use crate::places::{Kind, Pair, sites, special};
@@ -76,7 +76,7 @@ fn join_all(lab: &Lab, server: &Server<'_>, rounds: &[Vec<Pair>]) -> Clients {
     let mut clients = Clients::new();
     for name in pairs.flat_map(|pair| [&pair.left, &pair.right]) {
         clients.entry(name.clone()).or_insert_with(|| {
-            let client = Older::on(lab.host(name), name, server.addr(), KEEP_ALIVE);
+            let client = Older::on(lab.host(name), name, server.addr());
             Mutex::new(client)
         });
     }

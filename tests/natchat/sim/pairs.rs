@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use harness::sim::access::{Access, Home, behind};
-use harness::sim::{Line, NatKind, NatOptions, World};
+use harness::sim::{Ipv6Policy, Line, NatKind, NatOptions, World};
 use natchat::client::event::Way;
 
 use super::town::{Town, delivered, said};
@@ -280,4 +280,69 @@ fn all_pairs_without_delay() {
 #[test]
 fn all_pairs_over_distant_lines() {
     check(25, &DELAY);
+}
+
+/// Accesses beyond the table: ports that are guessed, routers that answer strangers, a symmetric provider, IPv6.
+#[test]
+fn further_accesses() {
+    let port = NatOptions::new(NatKind::PortRestricted);
+    let strict = NatOptions::new(NatKind::SymmetricRandom);
+    let sequential = NatOptions::new(NatKind::SymmetricSequential);
+    let firewalled = |options: NatOptions| options.with_ipv6(Ipv6Policy::Firewalled);
+    let rows = [
+        ("sequential × port", [sequential, port], false, true),
+        (
+            "port × port, both answer strangers",
+            [port.with_trap(); 2],
+            false,
+            true,
+        ),
+        (
+            "port × symmetric, both answer strangers",
+            [port.with_trap(), strict.with_trap()],
+            false,
+            true,
+        ),
+        ("symmetric × symmetric", [strict; 2], false, false),
+        (
+            "symmetric × symmetric with IPv6",
+            [firewalled(strict); 2],
+            true,
+            true,
+        ),
+    ];
+    for (name, options, has_ipv6, is_direct) in rows {
+        let build = move |world: &mut World| {
+            let homes = options.map(|options| behind(world, &[options]));
+            for home in homes.iter().filter(|_| has_ipv6) {
+                world.add_ipv6(home.node);
+            }
+            homes
+        };
+        let expected = if is_direct {
+            Expected::Birthday
+        } else {
+            Expected::Relayed
+        };
+        let pair = Pair::special(name, expected, build);
+        for is_turned in [false, true] {
+            let outcome = talk(&pair, is_turned, 10, 40);
+            assert_eq!(
+                outcome.direct.is_some(),
+                is_direct,
+                "{name}, {is_turned}: {outcome:?}"
+            );
+        }
+    }
+    for other in Access::TABLE {
+        let pair = Pair::of(Access::Carrier(NatKind::SymmetricRandom), other);
+        let outcome = talk(&pair, false, 10, 41);
+        let is_direct = pair.expected != Expected::Relayed;
+        assert_eq!(
+            outcome.direct.is_some(),
+            is_direct,
+            "{}: {outcome:?}",
+            pair.name
+        );
+    }
 }

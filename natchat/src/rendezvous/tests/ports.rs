@@ -107,6 +107,23 @@ fn there_are_as_many_older_clients_as_ports_and_some_are_kept_for_them() {
 }
 
 #[test]
+fn older_clients_of_one_neighbourhood_leave_ports_to_others() {
+    let limits = ServerLimits {
+        older_ports: 8,
+        ..ServerLimits::default()
+    };
+    let mut scene = Scene::with(limits);
+    for n in 0..10 {
+        let text = format!("client_register_crowd{n}_192.168.0.2:10081");
+        scene.text(&format!("203.0.113.{n}:5"), &text);
+    }
+    assert_eq!(scene.server.members(), 2, "a quarter");
+    assert_eq!(scene.server.counts().full, 8);
+    scene.text("198.51.100.77:5", "client_register_ann_192.168.0.2:10081");
+    assert_eq!(scene.server.members(), 3);
+}
+
+#[test]
 fn registering_older_clients_in_their_name_keeps_no_neighbours_out() {
     let limits = ServerLimits {
         registrations_per_minute: 3,
