@@ -113,7 +113,7 @@ _tools:
         python3:python3 filefrag:e2fsprogs setpriv:util-linux cc:gcc mkfs.vfat:dosfstools chromium:chromium
         chromedriver:chromium-driver ffmpeg:ffmpeg curl:curl wget:wget aria2c:aria2 git:git pip3:python3-pip
         dpkg-deb:dpkg node:nodejs nginx:nginx htpasswd:apache2-utils openssl:openssl
-        ip:iproute2 nft:nftables turnutils_stunclient:coturn)
+        ip:iproute2 nft:nftables perl:perl-base turnutils_stunclient:coturn)
     missing=()
     for pair in "${needed[@]}"; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
