@@ -427,8 +427,8 @@ impl Peer {
     }
 
     fn send(&mut self, now: Instant) {
+        let choice = self.ways.choose(now);
         while let Some(outgoing) = self.link.poll_outgoing() {
-            let choice = self.ways.choose(now);
             let (direct, relay, frame) = match outgoing {
                 Outgoing::Usual(frame) => (choice.direct, choice.relay, frame),
                 Outgoing::Both(frame) => (choice.direct, true, frame),

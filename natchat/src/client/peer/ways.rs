@@ -241,7 +241,10 @@ impl Ways {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if let Some(paths) = &mut self.paths {
+        // Asked at every packet: only at its time is there something to do.
+        let paths = self.paths.as_mut();
+        if let Some(paths) = paths.filter(|paths| paths.next_timeout().is_some_and(|at| at <= now))
+        {
             paths.handle_timeout(now);
         }
         if let Some((times, _)) = self.asked.filter(|(_, at)| *at <= now) {
