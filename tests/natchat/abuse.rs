@@ -60,6 +60,7 @@ fn noise_of_every_kind_changes_nothing() {
     alice.meets("old");
     bob.meets("old");
     alice.chats_with(&bob, "before");
+    server.says_such("old local: ");
     let before = lines_of(&[&alice, &bob]);
     let said = server.lines();
     let frames = [tap.heard(Way::Up), tap.heard(Way::Down)].concat();
@@ -285,7 +286,10 @@ fn answers_are_no_longer_than_questions() {
 fn a_long_list_comes_to_an_older_client_in_the_end() {
     let server = Server::here();
     let members: Vec<_> = (1..=60)
-        .map(|number| Older::here([22, number], &format!("member{number}"), server.addr()))
+        .map(|number| {
+            Older::here([22, number], &format!("member{number}"), server.addr())
+                .keeping_alive(OFTEN)
+        })
         .collect();
     for member in &members {
         member.meets("member1");

@@ -105,8 +105,8 @@ impl Older {
         client
     }
 
-    /// From now on it says at this interval too that it is there. The server gives no more than the beginning of a long
-    /// list before it has heard a second time of whom it gives it to; a test that is not about that need not wait.
+    /// From now on it says at this interval too that it is there. The server gives three bytes for each from there, and
+    /// no more of a long list until it has heard of the client again; a test that is not about that need not wait.
     pub(crate) fn keeping_alive(self, interval: Duration) -> Self {
         let (socket, state, server) = (
             Arc::clone(&self.global),

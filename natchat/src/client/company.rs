@@ -153,17 +153,10 @@ impl Company {
             self.remove(now, around, slot, Undelivered::KeyChanged);
         }
         if self.slots.is_full() {
-            let idle = self
-                .slots
-                .find(|peer| !peer.has_undelivered() && around.roster.get(peer.id()).is_none());
-            self.remove(
-                now,
-                around,
-                idle.ok_or(Undelivered::TooMuch)?,
-                Undelivered::NotHere,
-            );
+            let least = self.slots.least(Peer::worth).ok_or(Undelivered::TooMany)?;
+            self.remove(now, around, least, Undelivered::TooMany);
         }
-        let slot = self.slots.free().ok_or(Undelivered::TooMuch)?;
+        let slot = self.slots.free().ok_or(Undelivered::TooMany)?;
         let (direct, entropy) = (self.direct, self.entropy.split());
         let allowance = self.allowance.clone();
         let peer = Peer::new(now, around.us, entry, slot, direct, allowance, entropy);
@@ -293,6 +286,11 @@ impl Company {
     /// Bytes under way to anybody.
     pub(crate) fn unsent(&self) -> u64 {
         self.slots.unsent()
+    }
+
+    /// Whether what peers say is to be read, from now on; agreements about files are among it.
+    pub(crate) fn set_listening(&self, is_listening: bool) {
+        self.allowance.set_listening(is_listening);
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {

@@ -59,6 +59,8 @@ pub enum Event {
         id: MemberId,
         /// Sixty digits in groups of five.
         number: String,
+        /// That of the key it has come with by now, if this is another one: nothing is said to that.
+        other: Option<String>,
     },
     /// A known ID has come with another key. Nothing is said to it until `@trust`.
     KeyChanged(MemberId),
@@ -135,8 +137,10 @@ pub enum Undelivered {
     Leaving,
     /// The line is longer than can be sent.
     TooLong,
-    /// Too much is waiting for this receiver already.
+    /// Too much is waiting already, for this receiver or for all.
     TooMuch,
+    /// With so many others something is under way that there is no room for another.
+    TooMany,
     /// We have not joined.
     NotJoined,
 }

@@ -24,6 +24,7 @@ impl Lending<'_> {
         let transfers = &mut *self.transfers;
         let driven = self.company.with(now, self.around, id, |peer| {
             transfers.drive(now, id, peer.lend(now, us));
+            peer.set_files(transfers.is_moving(Some(id)));
         });
         if let Err(reason) = driven {
             self.transfers.gone(id, &undelivered(reason), None);
@@ -35,6 +36,7 @@ impl Lending<'_> {
         let (now, us) = (self.now, self.around.us);
         self.company.with_present(now, self.around, id, |peer| {
             self.transfers.drive(now, id, peer.lend(now, us));
+            peer.set_files(self.transfers.is_moving(Some(id)));
         });
     }
 
@@ -46,6 +48,7 @@ impl Lending<'_> {
         let stopped = self.company.with_present(now, self.around, id, |peer| {
             let connection = (fate == Fate::Kept).then(|| peer.lend(now, us));
             transfers.gone(id, &reason, connection);
+            peer.set_files(false);
         });
         if stopped.is_none() {
             self.transfers.gone(id, &reason, None);
@@ -55,6 +58,7 @@ impl Lending<'_> {
 
 /// A record of a peer's that is no line. Who sends one that nobody knows is not answered.
 pub(crate) fn record(
+    now: Instant,
     company: &Company,
     transfers: &mut Transfers,
     id: &MemberId,
@@ -63,6 +67,6 @@ pub(crate) fn record(
 ) {
     let key = company.get(id).map(|peer| *peer.key());
     if let Some(key) = key.filter(|_| transfer::KINDS.contains(&kind)) {
-        let _ = transfers.handle_record(id, &key, kind, body);
+        let _ = transfers.handle_record(now, id, &key, kind, body);
     }
 }

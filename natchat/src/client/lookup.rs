@@ -10,9 +10,9 @@ use crate::name::MemberId;
 /// How long the server has to answer.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// Lines held at a time, and their bytes; a mistyped ID need not cost more.
+/// Lines held at a time, and their bytes: as many as may wait for one who is there.
 const LINES: usize = 256;
-const BYTES: usize = 1 << 20;
+const BYTES: usize = 64 << 20;
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,11 @@ impl Lookup {
     /// Whether something is held for this ID: then all that follows is, too, so that the order stays.
     pub(crate) fn holds(&self, id: &MemberId) -> bool {
         self.held.contains_key(id)
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes as u64
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -152,6 +152,11 @@ impl Client {
         self.stage == Stage::Here && self.talk.is_roster_known && self.talk.unsent() < MUCH
     }
 
+    /// Whether what others say is to be shown from now on: if not, it stays with who says it.
+    pub fn set_listening(&mut self, is_listening: bool) {
+        self.talk.company.set_listening(is_listening);
+    }
+
     fn next_timeout(&self) -> Option<Instant> {
         let stage = match self.stage {
             Stage::Here if !self.talk.is_roster_known => Some(self.patience),

@@ -21,6 +21,7 @@ mod me;
 mod peer;
 mod roster;
 mod rows;
+mod safety;
 mod talk;
 pub mod text;
 pub(crate) mod transfer;

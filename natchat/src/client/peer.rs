@@ -13,6 +13,7 @@
 mod allowance;
 mod bond;
 mod calls;
+mod frames;
 mod handshake;
 mod hello;
 mod lines;
@@ -24,6 +25,7 @@ mod sessions;
 mod stall;
 mod standing;
 mod us;
+mod usage;
 mod ways;
 
 use std::collections::VecDeque;
@@ -37,6 +39,7 @@ use crate::client::peer::link::{Heard, Link, Outgoing, Them};
 use crate::client::peer::pulse::Pulse;
 use crate::client::peer::stall::{Due, Stall};
 use crate::client::peer::standing::{SILENT, Standing};
+use crate::client::peer::usage::Usage;
 use crate::client::peer::ways::{Ways, Wish};
 use crate::crypto::entropy::Entropy;
 use crate::crypto::identity::PublicKey;
@@ -82,6 +85,7 @@ pub(crate) struct Peer {
     stall: Stall,
     pulse: Pulse,
     calls: Calls,
+    usage: Usage,
     greets: Bucket,
     out: VecDeque<Output>,
 }
@@ -118,6 +122,7 @@ impl Peer {
             stall: Stall::default(),
             pulse: Pulse::default(),
             calls: Calls::new(),
+            usage: Usage::new(now),
             greets: Bucket::new(GREETS, GREET_EVERY),
             out: VecDeque::new(),
         })
@@ -143,6 +148,7 @@ impl Peer {
 
     /// A line for it.
     pub(crate) fn say(&mut self, now: Instant, us: Us<'_>, audience: Audience, text: &str) {
+        self.usage.talked_to();
         self.begin(now, us);
         let connection = self.link.connection_mut();
         if let Err(reason) = self.lines.say(now, connection, audience, text) {
@@ -154,6 +160,17 @@ impl Peer {
     pub(crate) fn lend(&mut self, now: Instant, us: Us<'_>) -> &mut Connection {
         self.begin(now, us);
         self.link.connection_mut()
+    }
+
+    /// Whether files are on their way to it or from it.
+    pub(crate) fn set_files(&mut self, has_files: bool) {
+        self.usage.set_files(has_files);
+    }
+
+    /// What it is worth to keep it: who is worth less gives way to others. `None`: something is under way.
+    pub(crate) fn worth(&self) -> Option<(bool, Instant)> {
+        let is_idle = !self.has_undelivered() && !self.usage.has_files();
+        is_idle.then(|| self.usage.worth(self.link.last_heard()))
     }
 
     fn begin(&mut self, now: Instant, us: Us<'_>) {
@@ -379,8 +396,7 @@ impl Peer {
             self.given_up = Some(now);
             self.give_up(Undelivered::NoAnswer(NO_ANSWER));
         }
-        let is_over = self.standing.is_over(now, self.link.last_heard());
-        if is_over && self.has_undelivered() {
+        if self.standing.is_over(now, self.link.last_heard()) && self.has_undelivered() {
             self.give_up(Undelivered::Silent);
         }
     }
@@ -400,11 +416,7 @@ impl Peer {
         let Some(since) = waiting.filter(|since| best.is_some() || self.stall.is_of(*since)) else {
             return self.stall.end();
         };
-        let timeout = match (connection.round_trip(), best) {
-            // On a path that is new to the connection, checks have measured already.
-            (None, Some(best)) => 2 * best.round_trip,
-            (_, _) => connection.retransmission_timeout(),
-        };
+        let timeout = self.ways.timeout(connection);
         match self.stall.look(now, since, timeout) {
             Some(Due::Duplicate(before)) => {
                 self.ways.doubt(now);
@@ -429,24 +441,10 @@ impl Peer {
     fn send(&mut self, now: Instant) {
         let choice = self.ways.choose(now);
         while let Some(outgoing) = self.link.poll_outgoing() {
-            let (direct, relay, frame) = match outgoing {
-                Outgoing::Usual(frame) => (choice.direct, choice.relay, frame),
-                Outgoing::Both(frame) => (choice.direct, true, frame),
-                Outgoing::Relay(frame) => {
-                    self.stall.gave(&frame);
-                    (None, true, frame)
-                }
-                Outgoing::Back(Arrival::Relayed, frame) => (None, true, frame),
-                Outgoing::Back(Arrival::Direct(route), frame) => (Some(route), false, frame),
-            };
-            match (direct, relay) {
-                (Some(route), true) => {
-                    self.out.push_back(Output::Send(route, None, frame.clone()));
-                    self.out.push_back(Output::Relay(frame));
-                }
-                (Some(route), false) => self.out.push_back(Output::Send(route, None, frame)),
-                (None, _) => self.out.push_back(Output::Relay(frame)),
+            if let Outgoing::Relay(frame) = &outgoing {
+                self.stall.gave(frame);
             }
+            self.out.extend(frames::sent(outgoing, choice));
         }
     }
 
@@ -456,10 +454,7 @@ impl Peer {
             Wish::OpenSockets(count) => Output::OpenSockets(count),
             Wish::CloseSockets(sockets) => Output::CloseSockets(sockets),
             Wish::Call(kind) => Output::Relay(call(us, &self.keys, kind, us.reach.clone())),
-            Wish::WayChanged => {
-                self.link.connection_mut().path_changed(now);
-                return;
-            }
+            Wish::WayChanged => return self.link.connection_mut().path_changed(now),
         };
         self.out.push_back(output);
     }
@@ -494,17 +489,11 @@ impl Peer {
 
     /// By what way lines go, and where to if it is known.
     pub(crate) fn way(&self) -> (Way, Option<Route>) {
-        match self.ways.best() {
-            Some(best) => (Way::Direct, Some(best.route)),
-            None if self.link.is_established() => (Way::Relayed, None),
-            None => (Way::Unused, None),
-        }
+        self.ways.way(self.link.is_established())
     }
 
     /// The round trip, once measured.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        let measured = self.link.connection().round_trip();
-        let checked = self.ways.best().map(|best| best.round_trip);
-        measured.into_iter().chain(checked).min()
+        self.ways.round_trip(self.link.connection())
     }
 }

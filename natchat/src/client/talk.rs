@@ -19,21 +19,24 @@ use crate::client::me::{Me, around};
 use crate::client::peer::{self, kept};
 use crate::client::roster::place;
 use crate::client::rows::rows;
+use crate::client::safety;
 use crate::client::text::undelivered;
 use crate::client::transfer::{self, Transfers};
 use crate::client::trust::Verdict;
-use crate::crypto::safety::safety_number;
 use crate::name::MemberId;
 use crate::path::paths::{MAIN_SOCKET, Route, Socket};
 use crate::wire::from_server::Departure;
 use crate::wire::relay::Down;
+
+/// Bytes that may wait for all together: a long line to many is as much as all its copies.
+const WAITING_LEN: u64 = 1 << 30;
 
 /// The parts, and what they want done.
 #[derive(Debug)]
 pub(crate) struct Talk {
     me: Me,
     pub(crate) home: Home,
-    company: Company,
+    pub(crate) company: Company,
     door: Door,
     lookup: Lookup,
     /// Lines under way to older clients, by their tickets.
@@ -67,6 +70,9 @@ impl Talk {
     pub(crate) fn chat(&mut self, now: Instant, id: &MemberId, audience: Audience, text: &str) {
         if *id == self.me.id {
             return self.talk_to_ourselves(text);
+        }
+        if self.unsent() + text.len() as u64 > WAITING_LEN {
+            return self.not_delivered(id, text, Undelivered::TooMuch);
         }
         let entry = self
             .home
@@ -160,8 +166,8 @@ impl Talk {
             return self.not_delivered(id, text, Undelivered::KeyChanged);
         }
         match self.home.older(now, member, text) {
-            Some(ticket) => _ = self.handing_on.insert(ticket, (id.clone(), kept(text))),
-            None => self.not_delivered(id, text, Undelivered::NotJoined),
+            Ok(ticket) => _ = self.handing_on.insert(ticket, (id.clone(), kept(text))),
+            Err(reason) => self.not_delivered(id, text, reason),
         }
     }
 
@@ -182,24 +188,16 @@ impl Talk {
 
     /// Shows the safety number.
     pub(crate) fn verify(&mut self, id: &MemberId) {
-        let key = self.home.roster().get(id).and_then(key_of);
-        let event = match key {
-            Some(key) => Event::Safety {
-                id: id.clone(),
-                number: safety_number(&self.me.identity.public(), &key),
-            },
-            None => nobody(id),
-        };
+        let event = safety::verify(&self.me, &self.home, &mut self.company, id);
         self.show(event);
     }
 
-    /// Takes an ID's present key for right.
+    /// Takes an ID's key for right that the user was told of.
     pub(crate) fn trust(&mut self, now: Instant, id: &MemberId) {
-        let Some(entry) = self.home.roster().get(id) else {
-            let event = nobody(id);
-            return self.show(event);
+        let key = match safety::trusted(&self.home, &self.company, id) {
+            Ok(key) => key,
+            Err(event) => return self.show(event),
         };
-        let key = key_of(entry);
         self.company
             .set_trusted(now, around(&self.me, &self.home), id, key.as_ref());
         self.show(Event::Trusted(id.clone()));
@@ -302,12 +300,12 @@ impl Talk {
             && self.handing_on.is_empty()
             && !self.company.has_undelivered()
             && self.company.unsent() == 0
-            && !self.transfers.is_busy()
+            && !self.transfers.is_moving(None)
     }
 
     /// Bytes under way.
     pub(crate) fn unsent(&self) -> u64 {
-        self.company.unsent()
+        self.company.unsent() + self.home.unsent() + self.lookup.bytes()
     }
 
     /// Ends all lines.
@@ -429,7 +427,7 @@ impl Talk {
             company::Output::Pin(pin) => Output::Pin(pin),
             company::Output::KeyChanged(id) => Output::Show(Event::KeyChanged(id)),
             company::Output::Hush => return self.home.hurry(now),
-            company::Output::Find(id) => return self.home.find(now, &id),
+            company::Output::Find(id) => return self.home.find_stranger(now, &id),
             company::Output::Event(id, event) => return self.heed(now, id, event),
         };
         self.out.push_back(output);
@@ -449,7 +447,7 @@ impl Talk {
             }
             peer::Event::NotDelivered(text, reason) => self.not_delivered(&id, &text, reason),
             peer::Event::Record(kind, body) => {
-                lending::record(&self.company, &mut self.transfers, &id, kind, &body);
+                lending::record(now, &self.company, &mut self.transfers, &id, kind, &body);
             }
             peer::Event::Stream(_) => self.lend(now).drive_present(&id),
             peer::Event::Lost(reason, fate) => self.lend(now).stop(&id, reason, fate),
@@ -492,8 +490,4 @@ fn send(addr: SocketAddr, bytes: Vec<u8>) -> Output {
         ttl: None,
         bytes,
     }
-}
-
-fn nobody(id: &MemberId) -> Event {
-    Event::Usage(format!("nobody of the ID {id} with a key is here"))
 }

@@ -55,6 +55,16 @@ impl Trust {
         }
     }
 
+    /// The key that is known for this ID.
+    pub(crate) fn known(&self, id: &MemberId) -> Option<&PublicKey> {
+        self.pins.get(id)
+    }
+
+    /// The other key that the user was told of last; in it `None`: an older client.
+    pub(crate) fn told(&self, id: &MemberId) -> Option<Option<PublicKey>> {
+        self.told.get(id).copied()
+    }
+
     /// Whether the user is to be told that the key has changed: once for each.
     pub(crate) fn tell(&mut self, id: &MemberId, key: Option<&PublicKey>) -> bool {
         if self.judge(id, key) != Verdict::Changed

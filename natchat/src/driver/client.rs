@@ -51,6 +51,9 @@ const LINE_LEN: usize = (TEXT_MIB << 20) + 4096;
 /// What a person is asked with.
 const PROMPT: &str = "> ";
 
+/// How often it is looked whether what is shown is read again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// How a client stands in its surroundings.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings {
@@ -161,8 +164,14 @@ impl Session {
             // A loop that has ended wants no answer.
             tell.post(Message::Worker(told));
         };
-        let worker = Worker::start(store, host.address(), config.downloads.clone(), tell)
-            .map_err(failed(THREAD))?;
+        let worker = Worker::start(
+            store,
+            host.address(),
+            config.downloads.clone(),
+            clock.wall(),
+            tell,
+        )
+        .map_err(failed(THREAD))?;
         // Last, for from here on the terminal is ours and has to be given back.
         let completer = Arc::new(Completer::default());
         let console_config = ConsoleConfig {
@@ -211,7 +220,9 @@ impl Session {
                 return Ok(farewell);
             }
             self.ask();
+            let looks = self.screen.is_behind().then_some(LOOK_AGAIN);
             let timeout = deadline.map(|at| at.saturating_duration_since(self.clock.now()));
+            let timeout = timeout.into_iter().chain(looks).min();
             let ready = self.net.wait(self.inbox.bell(), self.output(), timeout);
             let ready = ready.map_err(failed("wait for the network"))?;
             let now = self.clock.now();
@@ -220,6 +231,7 @@ impl Session {
                 self.obey(now);
             }
             self.take(now, &ready);
+            self.heed_screen(now);
             deadline = self.obey(now);
         }
     }
@@ -321,10 +333,20 @@ impl Session {
         }
     }
 
+    /// Takes no more from others than is read here.
+    fn heed_screen(&mut self, now: Instant) {
+        self.machine.set_listening(!self.screen.is_behind());
+        if self.screen.is_hopeless() && self.typing != Typing::Over {
+            self.screen
+                .complain("natchat: what is shown is not read, and too much of it waits: leaving");
+            self.leave(now);
+        }
+    }
+
     /// Asks for a line, if the machine takes one.
     fn ask(&mut self) {
         if self.typing == Typing::Idle && self.machine.takes_lines() {
-            self.console.ask(PROMPT);
+            self.screen.ask(PROMPT);
             self.typing = Typing::Asked;
         }
     }

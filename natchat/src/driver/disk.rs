@@ -2,14 +2,14 @@
 //!
 //! It runs on a thread of its own, so that a slow disk or a hash over a gigabyte holds up nothing else. Only regular files
 //! are read; a part file is never opened through a symbolic link and is one receiver's at a time; no file is ever
-//! overwritten. Names come checked, and are checked again.
+//! overwritten. Names come checked, and are checked again. Parts of files whose rest has not come for 30 days are removed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::exit::io_message;
 use common::quote;
@@ -23,6 +23,12 @@ const HASH_LEN: usize = 1 << 20;
 
 /// The last of `name (1)`, `name (2)`, … that is tried.
 const NAMES: u32 = 9_999;
+
+/// How long a part of a file waits for the rest of it.
+const PART_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Entries of the downloads folder that are looked at for such parts.
+const ENTRIES: usize = 100_000;
 
 /// The open files.
 #[derive(Debug)]
@@ -55,6 +61,25 @@ impl Disk {
         Self {
             downloads,
             jobs: BTreeMap::new(),
+        }
+    }
+
+    /// Removes parts of files whose rest has not come for long.
+    pub(super) fn sweep(&self, now: SystemTime) {
+        // No folder, no parts.
+        let Ok(entries) = fs::read_dir(&self.downloads) else {
+            return;
+        };
+        for entry in entries.take(ENTRIES).flatten() {
+            let is_old = entry.metadata().is_ok_and(|found| {
+                let modified = found.modified().ok();
+                let age = modified.and_then(|modified| now.duration_since(modified).ok());
+                found.is_file() && age.is_some_and(|age| age > PART_AGE)
+            });
+            if is_old && entry.file_name().to_str().is_some_and(is_part) {
+                // If it cannot be removed now, it is tried at the next start.
+                let _ = fs::remove_file(entry.path());
+            }
         }
     }
 
@@ -300,6 +325,17 @@ impl Facts {
             modified: (found.mtime(), found.mtime_nsec()),
         }
     }
+}
+
+/// Whether this is a name that parts of files are given: `.NAME.HASH.part`.
+fn is_part(name: &str) -> bool {
+    let inner = name
+        .strip_prefix('.')
+        .and_then(|name| name.strip_suffix(".part"));
+    let is_hash = |hash: &str| hash.len() == 8 && hash.bytes().all(|c| c.is_ascii_hexdigit());
+    inner
+        .and_then(|inner| inner.rsplit_once('.'))
+        .is_some_and(|(name, hash)| !name.is_empty() && is_hash(hash))
 }
 
 /// Which job a request is about.

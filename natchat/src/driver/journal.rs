@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The file is a line that names it, then records, each `len u16 · check u32 · bytes`. What a crash has cut off at its end
-//! is left out; damage before the end is refused, since a server that forgets whose the IDs are lets others take them.
+//! is left out. Of a damaged file (a power failure writes pages in any order) what is good up to there is kept, and the
+//! whole put aside as `journal.damaged`; another program's file is refused.
 //! While a new file is written, records go to both, so a crash leaves one that is whole. The server's loop never waits
 //! for the disk: what cannot be written for long is thrown away and told, and the file then written anew.
 //! What a record says is the machine's business.

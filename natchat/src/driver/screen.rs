@@ -1,23 +1,32 @@
 //! What a client shows: events as lines, on a thread of its own, so that a reader who does not read does not keep the
 //! client from answering its server.
 //!
-//! What waits is bounded; beyond that the client waits, too: nothing that was said is thrown away.
+//! Nothing that was said is thrown away: when much waits ([`Screen::is_behind`]), the client is to take no more from
+//! others, and when very much does ([`Screen::is_hopeless`]), to leave. Lines are asked for here, too, after all that was
+//! to be shown before: so who does not read what comes out is not asked for more.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use common::clock::Clock;
 use common::console::Console;
 use common::{stamp, streams};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::client::event::{Event, FileEvent};
 use crate::client::text;
 
-/// Events that wait to be shown: few, since one of them may be 16 MiB long.
-const QUEUE_LEN: usize = 64;
+/// Bytes that may wait to be shown before no more is taken from others: enough for a terminal to be busy with.
+const MUCH: usize = 1 << 20;
+
+/// Bytes that may wait in all: what the server tells, and what had arrived before, comes in addition to [`MUCH`].
+const MOST: usize = 64 << 20;
+
+/// What each thing to be shown takes besides its text, about.
+const OVERHEAD: usize = 64;
 
 /// Rows under the line being typed, at most.
 const ROWS: usize = 4;
@@ -38,6 +47,8 @@ pub enum Stamps {
 pub(super) struct Screen {
     shown: Option<Sender<Shown>>,
     thread: Option<JoinHandle<()>>,
+    /// Bytes that wait to be shown.
+    waiting: Arc<AtomicUsize>,
     /// Transfers under way.
     transfers: BTreeMap<(String, String), String>,
     is_terminal: bool,
@@ -50,6 +61,18 @@ enum Shown {
     Answer(String),
     Complaint(String),
     Rows(Vec<String>),
+    Ask(&'static str),
+}
+
+impl Shown {
+    fn len(&self) -> usize {
+        let text = match self {
+            Self::Answer(text) | Self::Complaint(text) => text.len(),
+            Self::Rows(rows) => rows.iter().map(String::len).sum(),
+            Self::Ask(prompt) => prompt.len(),
+        };
+        text + OVERHEAD
+    }
 }
 
 impl Screen {
@@ -58,17 +81,36 @@ impl Screen {
     /// # Errors
     /// If the system has no thread left.
     pub(super) fn open(console: Arc<Console>, stamps: Stamps, clock: Clock) -> io::Result<Self> {
-        let (shown, lines) = bounded(QUEUE_LEN);
+        // What waits in it is counted.
+        let (shown, lines) = unbounded();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&waiting);
         let is_terminal = console.is_terminal();
         let thread = std::thread::Builder::new().name("screen".into());
         Ok(Self {
             shown: Some(shown),
-            thread: Some(thread.spawn(move || show(&console, &lines))?),
+            thread: Some(thread.spawn(move || show(&console, &lines, &count))?),
+            waiting,
             transfers: BTreeMap::new(),
             is_terminal,
             has_stamps: stamps == Stamps::On || (stamps == Stamps::Terminal && is_terminal),
             clock,
         })
+    }
+
+    /// Whether what is shown is not read as fast as it comes.
+    pub(super) fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > MUCH
+    }
+
+    /// Whether it is not read at all.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > MOST
+    }
+
+    /// Asks for a line.
+    pub(super) fn ask(&self, prompt: &'static str) {
+        self.put(Shown::Ask(prompt));
     }
 
     /// Shows an event.
@@ -151,6 +193,7 @@ impl Screen {
 
     fn put(&self, shown: Shown) {
         if let Some(sender) = &self.shown {
+            self.waiting.fetch_add(shown.len(), Ordering::Relaxed);
             // Fails only if the thread has panicked, which has been printed.
             let _ = sender.send(shown);
         }
@@ -166,12 +209,15 @@ impl Drop for Screen {
     }
 }
 
-fn show(console: &Console, lines: &Receiver<Shown>) {
+fn show(console: &Console, lines: &Receiver<Shown>, waiting: &AtomicUsize) {
     for shown in lines {
+        let len = shown.len();
         match shown {
             Shown::Answer(lines) => console.print(&lines),
             Shown::Complaint(line) => streams::notice(&line),
             Shown::Rows(rows) => console.set_status(&rows),
+            Shown::Ask(prompt) => console.ask(prompt),
         }
+        waiting.fetch_sub(len, Ordering::Relaxed);
     }
 }

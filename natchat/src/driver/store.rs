@@ -57,6 +57,12 @@ pub(super) struct Pins {
     pub(super) members: BTreeMap<MemberId, PublicKey>,
 }
 
+/// Who may write to a folder besides its owner.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// In a folder, each may only replace what is his.
+const STICKY: u32 = 0o1000;
+
 /// Held while files are made or changed; others wait.
 #[derive(Debug)]
 struct Lock {
@@ -72,6 +78,7 @@ impl Store {
     pub(super) fn open(folder: &Path) -> Result<Self, Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| failed(folder, source))?;
+        close_to_others(folder).map_err(|source| failed(folder, source))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -218,6 +225,16 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
+/// Lets nobody else make or replace files in a folder, unless it is one that is meant for all, like `/tmp`.
+fn close_to_others(folder: &Path) -> io::Result<()> {
+    let mode = fs::metadata(folder)?.permissions().mode();
+    if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
+        // If that is not ours to change, it is no reason not to start.
+        let _ = fs::set_permissions(folder, fs::Permissions::from_mode(mode & !OTHERS_WRITE));
+    }
+    Ok(())
+}
+
 /// A file's text; `None` if there is none. One that others may read is closed to them.
 fn read(path: &Path, longest: u64, what: &'static str) -> Result<Option<String>, Error> {
     let failed = |source| failed(path, source);
@@ -297,6 +314,22 @@ fn parse_key(text: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_closed_to_them() {
+        for (before, after) in [
+            (0o777, 0o755),
+            (0o775, 0o755),
+            (0o700, 0o700),
+            (0o1777, 0o1777),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(before)).unwrap();
+            Store::open(folder.path()).unwrap();
+            let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, after, "{before:o}");
+        }
+    }
 
     const HOME: &str = "home.example:10080";
 

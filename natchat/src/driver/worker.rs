@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
 use common::exit::describe;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 
 use super::disk::Disk;
 use super::store::{Store, Who};
@@ -17,19 +18,16 @@ use crate::crypto::identity::PublicKey;
 /// What waits for the disk. The machine asks for a few things for each of its 64 transfers; beyond that it is told so.
 const QUEUE_LEN: usize = 1024;
 
+/// Keys that wait for the disk. They have a queue of their own, so that files never keep one from being remembered.
+const PINS_LEN: usize = 1024;
+
 /// The thread; dropping it writes down what is to be remembered, and leaves files as they are.
 #[derive(Debug)]
 pub(super) struct Worker {
-    queue: Option<Sender<Work>>,
+    queue: Option<Sender<FileRequest>>,
+    pins: Option<Sender<(Who, PublicKey)>>,
     thread: Option<JoinHandle<()>>,
     is_closing: Arc<AtomicBool>,
-}
-
-/// What it is told.
-#[derive(Debug)]
-enum Work {
-    File(FileRequest),
-    Pin(Who, PublicKey),
 }
 
 /// What it tells.
@@ -50,9 +48,11 @@ impl Worker {
         store: Store,
         address: String,
         downloads: PathBuf,
+        now: SystemTime,
         tell: impl Fn(Told) + Send + 'static,
     ) -> io::Result<Self> {
-        let (queue, works) = bounded(QUEUE_LEN);
+        let (queue, files) = bounded(QUEUE_LEN);
+        let (pins, kept) = bounded(PINS_LEN);
         let is_closing = Arc::new(AtomicBool::new(false));
         let mut shift = Shift {
             store,
@@ -61,9 +61,13 @@ impl Worker {
             is_closing: Arc::clone(&is_closing),
         };
         let thread = std::thread::Builder::new().name("disk".into());
-        let thread = thread.spawn(move || shift.work(&works, tell))?;
+        let thread = thread.spawn(move || {
+            shift.disk.sweep(now);
+            shift.work(&files, &kept, tell);
+        })?;
         Ok(Self {
             queue: Some(queue),
+            pins: Some(pins),
             thread: Some(thread),
             is_closing,
         })
@@ -71,24 +75,16 @@ impl Worker {
 
     /// Hands in a request; given back, if there are too many.
     pub(super) fn file(&self, request: FileRequest) -> Option<FileRequest> {
-        match self.hand_in(Work::File(request)) {
-            Some(Work::File(request)) => Some(request),
-            Some(Work::Pin(..)) | None => None,
-        }
+        let handed_in = self.queue.as_ref()?.try_send(request);
+        handed_in.err().map(TrySendError::into_inner)
     }
 
     /// Hands in a key. False if it cannot be kept just now.
     #[must_use]
     pub(super) fn pin(&self, who: Who, key: PublicKey) -> bool {
-        self.hand_in(Work::Pin(who, key)).is_none()
-    }
-
-    fn hand_in(&self, work: Work) -> Option<Work> {
-        let queue = self.queue.as_ref()?;
-        queue
-            .try_send(work)
-            .err()
-            .map(crossbeam_channel::TrySendError::into_inner)
+        self.pins
+            .as_ref()
+            .is_some_and(|pins| pins.try_send((who, key)).is_ok())
     }
 }
 
@@ -96,6 +92,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.is_closing.store(true, Ordering::Relaxed);
         self.queue = None;
+        self.pins = None;
         if let Some(thread) = self.thread.take() {
             // If it has panicked, that has been printed.
             let _ = thread.join();
@@ -112,37 +109,54 @@ struct Shift {
 }
 
 impl Shift {
-    fn work(&mut self, works: &Receiver<Work>, tell: impl Fn(Told)) {
-        let mut put_off = None;
-        while let Some(work) = put_off.take().or_else(|| works.recv().ok()) {
-            match work {
-                Work::File(_) if self.is_closing.load(Ordering::Relaxed) => {}
-                Work::File(request) => {
-                    if let Some(reply) = self.disk.handle(request) {
-                        tell(Told::File(reply));
-                    }
-                }
-                Work::Pin(who, key) => {
-                    // Each writing writes them all: those that come together are written together.
-                    let mut pins = vec![(who, key)];
-                    put_off = loop {
-                        match works.try_recv() {
-                            Ok(Work::Pin(who, key)) => pins.push((who, key)),
-                            Ok(other) => break Some(other),
-                            Err(_) => break None,
+    /// Until there is nobody left who asks, and all keys are kept.
+    fn work(
+        &mut self,
+        files: &Receiver<FileRequest>,
+        pins: &Receiver<(Who, PublicKey)>,
+        tell: impl Fn(Told),
+    ) {
+        loop {
+            select_biased! {
+                recv(pins) -> pin => match pin {
+                    Ok(pin) => self.keep(pin, pins, &tell),
+                    Err(_) => break,
+                },
+                recv(files) -> request => match request {
+                    Ok(_) if self.is_closing.load(Ordering::Relaxed) => {}
+                    Ok(request) => {
+                        if let Some(reply) = self.disk.handle(request) {
+                            tell(Told::File(reply));
                         }
-                    };
-                    if let Err(error) = self.store.pin(&self.address, &pins) {
-                        tell(Told::NotKept(describe(&error)));
                     }
-                }
+                    Err(_) => {
+                        // There are no more files; the keys are all that is left.
+                        pins.iter().for_each(|pin| self.keep(pin, pins, &tell));
+                        break;
+                    }
+                },
             }
+        }
+    }
+
+    /// Each writing writes them all: those that have come together are written together.
+    fn keep(
+        &self,
+        first: (Who, PublicKey),
+        pins: &Receiver<(Who, PublicKey)>,
+        tell: &impl Fn(Told),
+    ) {
+        let pins: Vec<_> = std::iter::once(first).chain(pins.try_iter()).collect();
+        if let Err(error) = self.store.pin(&self.address, &pins) {
+            tell(Told::NotKept(describe(&error)));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
     use crate::client::files::Job;
 
@@ -157,6 +171,7 @@ mod tests {
             store.clone(),
             address,
             folder.path().join("downloads"),
+            UNIX_EPOCH,
             tell,
         )
         .unwrap();
@@ -183,8 +198,14 @@ mod tests {
         std::fs::write(store.path("pins"), "something else").unwrap();
         let (sender, told) = bounded(16);
         let tell = move |told| sender.send(told).unwrap();
-        let worker =
-            Worker::start(store, "host:1".to_owned(), folder.path().to_owned(), tell).unwrap();
+        let worker = Worker::start(
+            store,
+            "host:1".to_owned(),
+            folder.path().to_owned(),
+            UNIX_EPOCH,
+            tell,
+        )
+        .unwrap();
         assert!(worker.pin(Who::Server, PublicKey([1; 32])));
         assert!(matches!(told.recv().unwrap(), Told::NotKept(reason) if reason.contains("pins")));
         assert_eq!(

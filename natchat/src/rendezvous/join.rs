@@ -65,7 +65,7 @@ fn admit(state: &mut State, source: &Source, register: &Register, bytes: &[u8]) 
     {
         return Err(No::Refused(Refusal::Cookie));
     }
-    let holder = holder(state, register)?;
+    let holder = holder(state, source, register)?;
     let mut resent = None;
     if let Holder::Same(slot) = holder {
         let member = &state.registry[slot];
@@ -122,8 +122,17 @@ fn come_again(state: &mut State, slot: u32, source: &Source, register: &Register
 }
 
 /// Whether the ID may be had by this key in this incarnation, and where its holder is.
-fn holder(state: &State, register: &Register) -> Result<Holder, No> {
+///
+/// A process keeps nonce and incarnation for as long as it runs. Another nonce in the incarnation of a member who is
+/// somewhere else is a copy of it: one of both must be the later one, or they would take the ID from each other for ever.
+fn holder(state: &State, source: &Source, register: &Register) -> Result<Holder, No> {
     let id = register.id.as_str();
+    let is_copy = |member: &Member| {
+        let is_there = member.place.place().is_same(&source.place);
+        !is_there
+            && member.incarnation == register.incarnation
+            && member.nonce != fold(register.nonce)
+    };
     let (holder, key, incarnation) = match state.registry.find(id) {
         Some(slot) if state.registry[slot].is_older() => return Err(No::Refused(Refusal::Taken)),
         Some(slot) => {
@@ -138,7 +147,8 @@ fn holder(state: &State, register: &Register) -> Result<Holder, No> {
     if key != register.key {
         return Err(No::Refused(Refusal::Taken));
     }
-    if register.incarnation < incarnation {
+    let is_copy = matches!(holder, Holder::Same(slot) if is_copy(&state.registry[slot]));
+    if register.incarnation < incarnation || is_copy {
         return Err(No::Refused(Refusal::Behind(incarnation)));
     }
     Ok(holder)

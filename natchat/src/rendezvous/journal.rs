@@ -8,7 +8,8 @@
 //! | 4 | Gone | number u64 |
 //! | 5 | Owner | ID · key 32 · incarnation u64 · since u64 |
 //!
-//! Each is whole in itself and may come twice; the last one about somebody is right. So a snapshot can be written in
+//! Each is whole in itself and may come twice; the last one about somebody is right. Whoever goes is written down as
+//! Owner at once, and as Gone when that is published. So a snapshot can be written in
 //! slices while new records are appended between them. Framing, checksums and the version of all this are the file's
 //! ([`crate::driver`]); keys of tags are not written down, they are derived when a member is heard of.
 

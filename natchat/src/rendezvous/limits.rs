@@ -4,7 +4,8 @@
 //! algorithm): taking moves it on, and it may not move further ahead of now than the whole bucket lasts.
 //!
 //! Addresses share a bucket by neighbourhood: a /24 of IPv4, a /56 of IPv6, which is what one household or one small
-//! network has. The table of these is bounded. A new neighbourhood takes the place of the one in its set whose bucket
+//! network has. Since a whole /48 is to be had for the asking and a /32 by who is a provider, these have larger buckets
+//! ([`WIDER`]), and what an address of IPv6 takes is taken from all three. The table of these is bounded. A new neighbourhood takes the place of the one in its set whose bucket
 //! is the fullest, since forgetting that forgets the least, and takes over what is in it: so nobody gains by having
 //! themselves forgotten, and no crowd of addresses gets more than the whole table would bear.
 
@@ -45,12 +46,21 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// Takes one if it is there.
     pub(crate) fn take(&mut self, rate: Rate, now: Duration) -> bool {
-        let after = self.full_at.max(now) + rate.cost;
-        let has = after <= now + rate.full;
+        let has = self.has(rate, now);
         if has {
-            self.full_at = after;
+            self.full_at = self.full_at.max(now) + rate.cost;
         }
         has
+    }
+
+    /// Whether there is one.
+    fn has(self, rate: Rate, now: Duration) -> bool {
+        self.full_at.max(now) + rate.cost <= now + rate.full
+    }
+
+    /// From when on there is one.
+    pub(crate) fn next(self, rate: Rate) -> Duration {
+        (self.full_at + rate.cost).saturating_sub(rate.full)
     }
 }
 
@@ -58,6 +68,10 @@ impl Bucket {
 const SETS: usize = 4_096;
 /// Buckets in a set: the more, the fairer; these are two lines of cache.
 const WAYS: usize = 8;
+
+/// The wider neighbourhoods of an IPv6 address: the length of the prefix, and how many times as much as a /56 all
+/// together may have.
+const WIDER: [(u32, u32); 2] = [(48, 4), (32, 16)];
 
 /// A bucket for each neighbourhood of addresses.
 #[derive(Debug)]
@@ -69,7 +83,7 @@ pub(crate) struct Neighbourhoods {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
-    /// See [`neighbourhood`]; 0: nobody's yet.
+    /// See [`neighbourhood`] and [`wider`]; 0: nobody's yet.
     whose: u64,
     bucket: Bucket,
 }
@@ -83,9 +97,19 @@ impl Neighbourhoods {
         }
     }
 
-    /// Takes one for the neighbourhood of `ip`, if it is there.
+    /// Takes one for the neighbourhoods of `ip`, if all of them have it.
     pub(crate) fn take(&mut self, ip: IpAddr, now: Duration) -> bool {
-        let whose = neighbourhood(ip);
+        let (own, rate) = (neighbourhood(ip), self.rate);
+        let all = || std::iter::once((own, rate)).chain(wider(ip, rate));
+        let has = all().all(|(whose, rate)| self.cell(whose).bucket.has(rate, now));
+        for (whose, rate) in all().filter(|_| has) {
+            self.cell(whose).bucket.take(rate, now);
+        }
+        has
+    }
+
+    /// Its bucket, or the fullest one of its set, which becomes its own.
+    fn cell(&mut self, whose: u64) -> &mut Cell {
         let hash = self.hashing.of(&whose.to_be_bytes());
         let set = usize::try_from(hash % SETS as u64).expect("few sets");
         let cells = &mut self.cells[set];
@@ -96,8 +120,27 @@ impl Neighbourhoods {
             fullest.map_or(0, |(at, _)| at)
         });
         cells[at].whose = whose;
-        cells[at].bucket.take(self.rate, now)
+        &mut cells[at]
     }
+}
+
+/// The neighbourhoods that an address of IPv6 is in besides its /56, and their rates.
+fn wider(ip: IpAddr, rate: Rate) -> impl Iterator<Item = (u64, Rate)> {
+    let bits = match ip.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => Some(ip.to_bits()),
+    };
+    let all = bits
+        .into_iter()
+        .flat_map(|bits| WIDER.map(|wider| (bits, wider)));
+    all.map(move |(bits, (len, times))| {
+        let prefix = u64::try_from(bits >> (128 - len)).unwrap_or(0);
+        let rate = Rate {
+            cost: rate.cost / times,
+            full: rate.full,
+        };
+        (u64::from(len) << 56 | prefix, rate)
+    })
 }
 
 /// The /24 or /56, and which of both it is.
@@ -192,6 +235,28 @@ mod tests {
         ];
         for (ip, expected) in rows {
             assert_eq!(all.take(ip, SECOND), expected, "{ip}");
+        }
+    }
+
+    #[test]
+    fn a_wide_prefix_gets_little_more_than_a_narrow_one() {
+        // (name, how far apart the addresses are, how many of 1,000 may)
+        let rows = [
+            ("in a /56", 1, 10),
+            ("in a /48", 1u128 << 72, 40),
+            ("in a /32", 1 << 80, 160),
+            ("each in its own /32", 1 << 96, 1_000),
+        ];
+        for (name, step, expected) in rows {
+            let mut all = Neighbourhoods::new(Rate::new(1, SECOND, 10), &mut Entropy::new([1; 32]));
+            let mut took = 0;
+            for n in 0..1_000u128 {
+                // Within a /48 there are 256 of /56.
+                let n = if step == 1 << 72 { n % 256 } else { n };
+                let ip = Ipv6Addr::from_bits((0x2001_0db8 << 96) + n * step);
+                took += usize::from(all.take(ip.into(), SECOND));
+            }
+            assert_eq!(took, expected, "{name}");
         }
     }
 

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Nobody's datagram ends the server, evicts a member or speaks for one, and no answer to an unproven address is
-//! longer than what it answers. Every table is bounded; a member is never given up for a newcomer.
+//! longer than what it answers; an older client, which cannot prove its own, is told three bytes for each from there at
+//! most. Every table is bounded; a member is never given up for a newcomer.
 
 mod ask;
 mod conns;

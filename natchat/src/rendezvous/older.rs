@@ -39,6 +39,8 @@ pub(crate) fn event(state: &mut State, source: &Source, datagram: &[u8]) {
         }
         (Some(slot), OlderKind::Unregister) => {
             state.show(slot, Said::Unregister, Global::Addr(addr));
+            let number = state.registry[slot].number;
+            state.older.earn(number, source.len);
             state.end(slot, Departure::Left);
         }
         (None, OlderKind::Register | OlderKind::KeepAlive) => {
@@ -129,17 +131,19 @@ fn heard(state: &mut State, slot: u32, reached: Reached, event: &OlderEvent, len
         state.note_here(slot);
     }
     let number = state.registry[slot].number;
-    let is_registering = event.kind == OlderKind::Register;
-    if is_registering && has_changed || !state.older.knows(number) {
+    let is_joining = event.kind == OlderKind::Register && has_moved;
+    if is_joining || !state.older.knows(number) {
         // Started anew, so it knows nobody; or this server was.
         admit(state, slot, reached, len);
+    } else {
+        let own = own_addr(&event.local, reached.addr);
+        state.older.hear(number, reached, own, len);
     }
-    if is_registering && has_changed {
+    if is_joining {
         state.show_joined(slot);
-        return;
+    } else {
+        state.show(slot, Said::KeepAlive, Global::Addr(reached.addr));
     }
-    state.older.hear(number, reached, len);
-    state.show(slot, Said::KeepAlive, Global::Addr(reached.addr));
 }
 
 /// Tells older clients what they may be told by now.

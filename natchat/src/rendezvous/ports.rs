@@ -11,11 +11,13 @@
 //! them to others ([`NEIGHBOURS`]). Members without a port are not told to older clients. If a port cannot be opened,
 //! an older member is told by its own address, as the older server did.
 //!
-//! Nobody can say in the older format that it receives where it seems to be. Until a keep-alive came from the same
-//! address as the registration, an older client is told no more than [`CREDIT`] bytes for each that came from there;
-//! from then on what it is owed is paced.
+//! Nobody can show in the older format that it receives where it seems to be, however often something comes from there.
+//! So an older client is never told more than [`CREDIT`] bytes for each that came in its name, and that paced; the rest
+//! waits for its next keep-alive. Its registration is enough for a room of three; a long list takes some minutes.
+//!
+//! Only those are looked at who may have something to be told: a keep-alive costs the same however many there are.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -25,12 +27,12 @@ use crate::rendezvous::member::NOBODY;
 use crate::rendezvous::outbox::{Outbox, Port};
 use crate::wire::older::{OlderNotice, encode_notice};
 
-/// Bytes to an unproven address for each from it.
+/// Bytes to an older client for each from it: no more than a forger may draw.
 const CREDIT: usize = 3;
 /// The most that is owed to one, in bytes.
 const CREDIT_MOST: usize = 4_096;
 
-/// Notices a second for one older client once proven: few enough that its small receive buffer never runs over.
+/// Notices a second for one older client: few enough that its small receive buffer never runs over.
 const PACE: u64 = 200;
 /// And at once.
 const PACE_BURST: u64 = 16;
@@ -54,6 +56,8 @@ pub(crate) struct OlderPorts {
     of_member: BTreeMap<u64, u16>,
     /// By member's number.
     clients: BTreeMap<u64, Client>,
+    /// Those that may have something to be told.
+    due: BTreeSet<u64>,
     look_at: Option<Duration>,
     rate: Rate,
     scratch: Vec<u8>,
@@ -82,9 +86,10 @@ struct Client {
     addr: SocketAddr,
     /// What it is told about itself.
     own: SocketAddr,
-    is_proven: bool,
     credit: usize,
     bucket: Bucket,
+    /// All slots before this one are known to it, or nothing can be told of them.
+    next: usize,
     /// Which slots it has been told of: a bit for each.
     told: Vec<u64>,
     departures: VecDeque<(OlderNotice, MemberId, SocketAddr)>,
@@ -113,6 +118,7 @@ impl OlderPorts {
             slots: Vec::new(),
             of_member: BTreeMap::new(),
             clients: BTreeMap::new(),
+            due: BTreeSet::new(),
             look_at: None,
             rate: Rate::new(PACE, Duration::from_secs(1), PACE_BURST),
             scratch: Vec::new(),
@@ -160,9 +166,13 @@ impl OlderPorts {
             Some(free) => self.slots[free] = slot,
             None => self.slots.push(slot),
         }
+        if let Some(client) = self.clients.get_mut(&named.member) {
+            // Of itself it is told at once, of the others when their ports are bound.
+            client.next = client.next.min(index);
+            self.look(named.member);
+        }
         let index = u16::try_from(index).expect("no more than may be");
         self.of_member.insert(named.member, index);
-        self.look_at = Some(Duration::ZERO);
         outbox.open_older(index);
     }
 
@@ -180,14 +190,14 @@ impl OlderPorts {
             main: reached.main,
             addr: reached.addr,
             own,
-            is_proven: false,
             credit: CREDIT * len,
             bucket: Bucket::default(),
+            next: 0,
             told: Vec::new(),
             departures: VecDeque::new(),
         };
         self.clients.insert(member, client);
-        self.look_at = Some(Duration::ZERO);
+        self.look(member);
     }
 
     /// Whether this is an older client that came since the start of the server.
@@ -196,27 +206,45 @@ impl OlderPorts {
     }
 
     /// An older client says that it is still there.
-    pub(crate) fn hear(&mut self, member: u64, reached: Reached, len: usize) {
+    pub(crate) fn hear(&mut self, member: u64, reached: Reached, own: SocketAddr, len: usize) {
         let Some(client) = self.clients.get_mut(&member) else {
             return;
         };
-        if client.addr == reached.addr {
-            client.is_proven = true;
-            client.credit = CREDIT_MOST.min(client.credit + CREDIT * len);
-        } else {
-            client.is_proven = false;
-            client.credit = CREDIT * len;
+        if client.addr != reached.addr {
+            client.credit = 0;
         }
-        (client.main, client.addr) = (reached.main, reached.addr);
-        self.look_at = Some(Duration::ZERO);
+        if client.main != reached.main {
+            client.next = 0;
+        }
+        (client.main, client.addr, client.own) = (reached.main, reached.addr, own);
+        self.earn(member, len);
+    }
+
+    /// So many bytes came in the name of an older client.
+    pub(crate) fn earn(&mut self, member: u64, len: usize) {
+        if let Some(client) = self.clients.get_mut(&member) {
+            client.credit = CREDIT_MOST.min(client.credit + CREDIT * len);
+            self.look(member);
+        }
     }
 
     /// A port is bound, or could not be.
-    pub(crate) fn bound(&mut self, slot: u16, port: Option<u16>) {
-        if let Some(slot) = self.slots.get_mut(usize::from(slot)) {
-            slot.port = port.map_or(Bound::Failed, Bound::Open);
-            self.look_at = Some(Duration::ZERO);
+    pub(crate) fn bound(&mut self, index: u16, port: Option<u16>) {
+        let index = usize::from(index);
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        slot.port = port.map_or(Bound::Failed, Bound::Open);
+        for client in self.clients.values_mut() {
+            client.next = client.next.min(index);
         }
+        self.due.extend(self.clients.keys());
+        self.look_at = Some(Duration::ZERO);
+    }
+
+    fn look(&mut self, member: u64) {
+        self.due.insert(member);
+        self.look_at = Some(Duration::ZERO);
     }
 
     /// Whom a port stands for.
@@ -234,11 +262,10 @@ impl OlderPorts {
         outbox: &mut Outbox,
     ) {
         let gone = self.clients.remove(&named.member);
-        self.look_at = Some(Duration::ZERO);
         if let (Some(gone), OlderNotice::Unregister) = (&gone, notice) {
             self.scratch.clear();
             encode_notice(notice, &named.id, gone.own, &mut self.scratch);
-            if gone.is_proven || self.scratch.len() <= gone.credit {
+            if self.scratch.len() <= gone.credit {
                 outbox.datagram(Port::Main(gone.main), gone.addr, &self.scratch);
             }
         }
@@ -248,7 +275,7 @@ impl OlderPorts {
         let slot = &mut self.slots[usize::from(index)];
         slot.member = NOBODY;
         let port = slot.port;
-        for client in self.clients.values_mut() {
+        for (&member, client) in &mut self.clients {
             if !client.untell(index) || client.departures.len() == DEPARTURES {
                 continue;
             }
@@ -257,6 +284,8 @@ impl OlderPorts {
                 client
                     .departures
                     .push_back((notice, named.id.clone(), addr));
+                self.due.insert(member);
+                self.look_at = Some(Duration::ZERO);
             }
         }
         outbox.close_older(index);
@@ -280,26 +309,74 @@ impl OlderPorts {
         outbox: &mut Outbox,
     ) {
         self.look_at = None;
-        let addrs: BTreeMap<u64, SocketAddr> = self
-            .clients
-            .iter()
-            .map(|(&member, client)| (member, client.addr))
-            .collect();
-        for (&member, client) in &mut self.clients {
-            let owes = |client: &Client| client.owed(member, &self.slots, hosts, &addrs);
-            while let Some(owed) = owes(client) {
-                self.scratch.clear();
-                encode_notice(owed.notice, &owed.id, owed.addr, &mut self.scratch);
-                if !client.may_be_told(self.scratch.len(), self.rate, now) {
-                    break;
-                }
-                client.told(&owed);
-                outbox.datagram(Port::Main(client.main), client.addr, &self.scratch);
-            }
-            if client.is_proven && owes(client).is_some() {
+        for member in std::mem::take(&mut self.due) {
+            if self.tell(member, hosts, now, outbox) {
+                self.due.insert(member);
                 self.look_at = Some(now + LOOK);
             }
         }
+    }
+
+    /// Tells one of them; whether it is to be told more soon.
+    fn tell(
+        &mut self,
+        member: u64,
+        hosts: &BTreeMap<u8, SocketAddr>,
+        now: Duration,
+        outbox: &mut Outbox,
+    ) -> bool {
+        loop {
+            let owed = self.owed(member, hosts);
+            let Some(client) = self.clients.get_mut(&member) else {
+                return false;
+            };
+            let Some(owed) = owed else {
+                client.next = self.slots.len();
+                return false;
+            };
+            self.scratch.clear();
+            encode_notice(owed.notice, &owed.id, owed.addr, &mut self.scratch);
+            let Some(rest) = client.credit.checked_sub(self.scratch.len()) else {
+                return false;
+            };
+            if !client.bucket.take(self.rate, now) {
+                return true;
+            }
+            client.credit = rest;
+            client.told(&owed);
+            outbox.datagram(Port::Main(client.main), client.addr, &self.scratch);
+        }
+    }
+
+    /// What an older client is to be told next: first who went, so that a new one of the same ID is not taken for gone.
+    fn owed(&self, me: u64, hosts: &BTreeMap<u8, SocketAddr>) -> Option<Owed> {
+        let client = self.clients.get(&me)?;
+        if let Some((notice, id, addr)) = client.departures.front() {
+            return Some(Owed {
+                notice: *notice,
+                id: id.clone(),
+                addr: *addr,
+                slot: None,
+            });
+        }
+        let mut slots = self.slots.iter().zip(0u16..).skip(client.next);
+        slots.find_map(|(slot, index)| {
+            if slot.member == NOBODY || client.knows(index) {
+                return None;
+            }
+            let addr = if slot.member == me {
+                Some(client.own)
+            } else {
+                let global = self.clients.get(&slot.member).map(|other| other.addr);
+                told_addr(slot.port, client.main, hosts, global)
+            };
+            Some(Owed {
+                notice: OlderNotice::Register,
+                id: slot.id.clone(),
+                addr: addr?,
+                slot: Some(index),
+            })
+        })
     }
 
     /// When [`Self::serve`] is to be called next.
@@ -319,49 +396,11 @@ struct Owed {
 }
 
 impl Client {
-    /// What it is to be told next: first who went, so that a new one of the same ID is not taken for gone.
-    fn owed(
-        &self,
-        me: u64,
-        slots: &[Slot],
-        hosts: &BTreeMap<u8, SocketAddr>,
-        addrs: &BTreeMap<u64, SocketAddr>,
-    ) -> Option<Owed> {
-        if let Some((notice, id, addr)) = self.departures.front() {
-            return Some(Owed {
-                notice: *notice,
-                id: id.clone(),
-                addr: *addr,
-                slot: None,
-            });
-        }
-        slots.iter().zip(0u16..).find_map(|(slot, index)| {
-            if slot.member == NOBODY || self.knows(index) {
-                return None;
-            }
-            let addr = if slot.member == me {
-                Some(self.own)
-            } else {
-                told_addr(
-                    slot.port,
-                    self.main,
-                    hosts,
-                    addrs.get(&slot.member).copied(),
-                )
-            };
-            Some(Owed {
-                notice: OlderNotice::Register,
-                id: slot.id.clone(),
-                addr: addr?,
-                slot: Some(index),
-            })
-        })
-    }
-
     fn told(&mut self, owed: &Owed) {
         match owed.slot {
             None => _ = self.departures.pop_front(),
             Some(slot) => {
+                self.next = usize::from(slot) + 1;
                 let (word, bit) = place_of(slot);
                 let len = self.told.len().max(word + 1);
                 self.told.resize(len, 0);
@@ -383,15 +422,6 @@ impl Client {
             *bits &= !bit;
         }
         knew
-    }
-
-    fn may_be_told(&mut self, len: usize, rate: Rate, now: Duration) -> bool {
-        if self.is_proven {
-            return self.bucket.take(rate, now);
-        }
-        let rest = self.credit.checked_sub(len);
-        self.credit = rest.unwrap_or(self.credit);
-        rest.is_some()
     }
 }
 

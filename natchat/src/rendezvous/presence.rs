@@ -12,13 +12,17 @@
 //! given the list in pages instead ([`super::members`]). At most [`TOLD`] are told; the others ask for whom they
 //! need.
 //!
+//! One member alone does not keep the others busy: what happens to it after [`MEMBER_BURST`] changes is one change a
+//! second, with what it is then. That it went is told at once.
+//!
 //! The numbers go on behind those of earlier runs of the server ([`first_number`]), so that nobody takes what it has
 //! seen of an earlier run for what is in this one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::crypto::mac::TAG_LEN;
+use crate::rendezvous::limits::{Bucket, Rate};
 use crate::rendezvous::member::UNTOLD;
 use crate::wire::DATAGRAM_LEN;
 use crate::wire::from_server::{Departure, PRESENCE_HEAD_LEN, Presence as Frame, Span};
@@ -44,6 +48,11 @@ pub(crate) const PENDING: usize = 1_024;
 /// published further apart, whoever makes them.
 const PUSHES: u32 = 100_000;
 
+/// Changes of one member at once: it comes, finds out where it may be reached, and moves a time or two.
+const MEMBER_BURST: u64 = 5;
+/// And then one in each of these.
+const MEMBER_PACE: Duration = Duration::from_secs(1);
+
 /// Datagrams for one member in one push. Who misses more asks for them.
 const PUSH: usize = 8;
 
@@ -52,6 +61,10 @@ const SYNC: usize = 4;
 
 /// What changes take in a datagram.
 pub(crate) const ROOM: usize = DATAGRAM_LEN - PRESENCE_HEAD_LEN - TAG_LEN;
+
+fn member_rate() -> Rate {
+    Rate::new(1, MEMBER_PACE, MEMBER_BURST)
+}
 
 /// The number before the first change of a run.
 pub(crate) fn first_number(epoch: u32) -> u64 {
@@ -76,6 +89,9 @@ pub(crate) struct Presence {
     /// As written on the wire; the last one is the change `published`.
     log: VecDeque<Box<[u8]>>,
     pending: Pending,
+    paces: Paces,
+    /// Who changed too often lately, and when that may be published.
+    late: BTreeSet<(Duration, u64)>,
     told: Vec<Option<Told>>,
     free: Vec<u16>,
     jobs: VecDeque<Job>,
@@ -90,6 +106,26 @@ struct Pending {
     fates: Vec<(u64, Fate)>,
     places: BTreeMap<u64, usize>,
     due: Option<Duration>,
+}
+
+/// How much each member has changed lately. Who has not for as long as an empty bucket takes to fill is forgotten.
+#[derive(Debug, Default)]
+struct Paces {
+    now: BTreeMap<u64, Bucket>,
+    before: BTreeMap<u64, Bucket>,
+    turn: Duration,
+}
+
+impl Paces {
+    fn of(&mut self, member: u64, now: Duration) -> &mut Bucket {
+        let full = MEMBER_PACE * u32::try_from(MEMBER_BURST).expect("few");
+        if now >= self.turn {
+            self.before = std::mem::take(&mut self.now);
+            self.turn = now + full;
+        }
+        let known = self.before.remove(&member).unwrap_or_default();
+        self.now.entry(member).or_insert(known)
+    }
 }
 
 /// Somebody who is told.
@@ -133,25 +169,51 @@ impl Presence {
 
     /// Something happened to a member.
     pub(crate) fn note(&mut self, member: u64, fate: Fate, now: Duration) {
-        let pending = &mut self.pending;
-        match pending.places.get(&member) {
-            Some(&place) => pending.fates[place].1 = fate,
-            None => {
-                pending.places.insert(member, pending.fates.len());
-                pending.fates.push((member, fate));
-            }
+        if let Some(&place) = self.pending.places.get(&member) {
+            self.pending.fates[place].1 = fate;
+            return;
         }
+        let rate = member_rate();
+        let bucket = self.paces.of(member, now);
+        let late = (bucket.next(rate), member);
+        self.late.remove(&late);
+        if fate == Fate::Here && !bucket.take(rate, now) {
+            self.late.insert(late);
+            return;
+        }
+        self.publish_soon(member, fate, now);
+    }
+
+    fn publish_soon(&mut self, member: u64, fate: Fate, now: Duration) {
+        let pending = &mut self.pending;
+        pending.places.insert(member, pending.fates.len());
+        pending.fates.push((member, fate));
         let is_crowd = pending.fates.len() > PENDING;
         pending.due = Some(if is_crowd { now } else { now.max(self.open_at) });
     }
 
+    /// Has those published who have waited long enough since their last change.
+    fn ripen(&mut self, now: Duration) {
+        while let Some(&(at, member)) = self.late.first() {
+            if at > now {
+                return;
+            }
+            self.late.pop_first();
+            self.note(member, Fate::Here, now);
+        }
+    }
+
     /// Whatever waits is to be published at the next look.
     pub(crate) fn hasten(&mut self) {
+        for (_, member) in std::mem::take(&mut self.late) {
+            self.publish_soon(member, Fate::Here, Duration::ZERO);
+        }
         self.pending.due = self.pending.due.map(|_| Duration::ZERO);
     }
 
     /// What is to be published now: each is to be given to [`Self::publish`], and then [`Self::push`] be called.
     pub(crate) fn take_due(&mut self, now: Duration) -> Option<Vec<(u64, Fate)>> {
+        self.ripen(now);
         self.pending.due.filter(|&due| due <= now)?;
         let pending = std::mem::take(&mut self.pending);
         Some(pending.fates)
@@ -225,7 +287,8 @@ impl Presence {
     pub(crate) fn next(&self) -> Option<Duration> {
         let waves = self.waves.iter().filter_map(|wave| wave.front());
         let waves = waves.map(|&(at, _)| at);
-        waves.chain(self.pending.due).min()
+        let late = self.late.first().map(|&(at, _)| at);
+        waves.chain(self.pending.due).chain(late).min()
     }
 
     /// Begins telling those again whose time it is.

@@ -205,12 +205,14 @@ impl Registry {
         self.put(slot, member);
     }
 
-    /// Takes in an owner that the journal knows.
+    /// Takes in an owner that the journal knows: away when that was written, so whoever has the ID by an earlier record
+    /// went.
     pub(crate) fn restore_owner(&mut self, owner: Owner) {
-        if self.find(owner.id.as_str()).is_none() {
-            self.restore_serial(owner.since + 1);
-            self.owners.insert(owner);
+        if let Some(slot) = self.find(owner.id.as_str()) {
+            self.remove(slot);
         }
+        self.restore_serial(owner.since + 1);
+        self.owners.insert(owner);
     }
 
     /// To be called once after all was restored: finds the free slots and the order of owners, and leaves out serials.

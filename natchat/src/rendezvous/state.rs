@@ -5,7 +5,7 @@
 //!
 //! The rule of amplification is kept here: [`State::answer`] sends nothing that is longer than what it answers, and
 //! everything else goes to members, who have proven their addresses. Older clients cannot prove theirs; see
-//! [`super::older`].
+//! [`super::ports`].
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -335,6 +335,7 @@ impl State {
         let Some(member) = self.registry.remove(slot) else {
             return;
         };
+        self.record_owner(member.profile.id_text());
         self.presence.forget(member.told);
         self.presence.note(member.number, Fate::Gone(how), now);
         if how == Departure::Silent {
@@ -392,6 +393,17 @@ impl State {
     pub(crate) fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.scratch.clear();
         write(&mut self.scratch);
+        self.outbox.record(&self.scratch);
+    }
+
+    /// At once, and whether or not its coming was ever written down: an ID is not free because its owner was there for a
+    /// moment only.
+    fn record_owner(&mut self, id: &str) {
+        let Some(owner) = self.registry.owner(id) else {
+            return;
+        };
+        self.scratch.clear();
+        journal::write_owner(owner, &mut self.scratch);
         self.outbox.record(&self.scratch);
     }
 

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use crate::client::peer::{Peer, SLOTS};
+use crate::client::peer::{self, Peer};
 use crate::crypto::identity::KeyTag;
 use crate::name::MemberId;
+
+/// Peers at a time; few in tests.
+const SLOTS: u16 = if cfg!(test) { 64 } else { peer::SLOTS };
 
 /// A peer, and what was known of it when it was last touched.
 #[derive(Debug)]
@@ -56,6 +59,14 @@ impl Slots {
             .iter()
             .find(|(_, kept)| is_it(&kept.peer))
             .map(|(slot, _)| *slot)
+    }
+
+    /// The one of the least worth; `None`: it does not count.
+    pub(crate) fn least<T: Ord>(&self, worth: impl Fn(&Peer) -> Option<T>) -> Option<u16> {
+        let kept = self.kept.iter();
+        kept.filter_map(|(slot, kept)| Some((worth(&kept.peer)?, *slot)))
+            .min()
+            .map(|(_, slot)| slot)
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -1,6 +1,8 @@
 //! Companies of several clients in virtual time: a relay and direct ways between them, with delays, losses and whatever a test
 //! puts between. No server: rosters say what the tests say.
 
+mod crowd;
+mod listening;
 mod storm;
 mod world;
 

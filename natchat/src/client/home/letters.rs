@@ -13,6 +13,9 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// Without any confirmation for so long, what waits for this receiver is given up.
 pub(crate) const GIVEN_UP: Duration = Duration::from_secs(5);
 
+/// Bytes that may wait for one receiver.
+const WAITING_LEN: usize = 64 << 20;
+
 /// Which line.
 pub(crate) type Ticket = u64;
 
@@ -22,6 +25,8 @@ pub(crate) struct Letters {
     /// By the receiver's number.
     queues: BTreeMap<u64, Queue>,
     last_ticket: Ticket,
+    /// Bytes of all.
+    waiting: usize,
     ended: VecDeque<(Ticket, Handed)>,
 }
 
@@ -40,6 +45,8 @@ struct Queue {
     letters: VecDeque<Letter>,
     flying: Option<Flying>,
     until: Instant,
+    /// Bytes of its letters.
+    waiting: usize,
 }
 
 #[derive(Debug)]
@@ -61,20 +68,32 @@ struct Flying {
 }
 
 impl Letters {
-    /// Takes a line for a member.
-    pub(crate) fn write(&mut self, now: Instant, to: u64, text: &str) -> Ticket {
+    /// Takes a line for a member; `None` if too much waits for it.
+    pub(crate) fn write(&mut self, now: Instant, to: u64, text: &str) -> Option<Ticket> {
+        let queued = self.queues.get(&to).map_or(0, |queue| queue.waiting);
+        if queued + text.len() > WAITING_LEN {
+            return None;
+        }
         self.last_ticket += 1;
+        self.waiting += text.len();
         let queue = self.queues.entry(to).or_insert_with(|| Queue {
             letters: VecDeque::new(),
             flying: None,
             until: now + GIVEN_UP,
+            waiting: 0,
         });
+        queue.waiting += text.len();
         queue.letters.push_back(Letter {
             ticket: self.last_ticket,
             text: text.to_owned(),
             done: 0,
         });
-        self.last_ticket
+        Some(self.last_ticket)
+    }
+
+    /// Bytes of all lines that have not ended.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// A part that is to be said for the first time, and for whom: [`Self::said`] is to be called for it.
@@ -125,6 +144,8 @@ impl Letters {
             letter.done += len;
             if letter.done >= letter.text.len() {
                 self.ended.push_back((letter.ticket, Handed::On));
+                queue.waiting -= letter.text.len();
+                self.waiting -= letter.text.len();
                 queue.letters.pop_front();
             }
         }
@@ -151,8 +172,11 @@ impl Letters {
 
     /// The receiver is gone.
     pub(crate) fn gone(&mut self, to: u64) {
-        let letters = self.queues.remove(&to).map(|queue| queue.letters);
-        let tickets = letters.into_iter().flatten().map(|letter| letter.ticket);
+        let Some(queue) = self.queues.remove(&to) else {
+            return;
+        };
+        self.waiting -= queue.waiting;
+        let tickets = queue.letters.into_iter().map(|letter| letter.ticket);
         self.ended
             .extend(tickets.map(|ticket| (ticket, Handed::Back)));
     }
@@ -176,5 +200,31 @@ impl Letters {
             flying.map_or(queue.until, |due| due.min(queue.until))
         });
         dues.min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::clock::Clock;
+
+    use super::*;
+
+    #[test]
+    fn what_waits_is_counted_and_bounded() {
+        let now = Clock::start().now();
+        let mut letters = Letters::default();
+        let long = "x".repeat(WAITING_LEN / 4);
+        for _ in 0..4 {
+            assert!(letters.write(now, 1, &long).is_some());
+        }
+        assert_eq!(letters.write(now, 1, "y"), None);
+        assert!(letters.write(now, 2, "y").is_some(), "another receiver");
+        assert_eq!(letters.waiting(), WAITING_LEN + 1);
+        letters.said(now, 2, 1, 7, Vec::new());
+        letters.confirmed(now, 7);
+        assert_eq!(letters.waiting(), WAITING_LEN);
+        letters.gone(1);
+        assert_eq!(letters.waiting(), 0);
+        assert!(letters.write(now, 1, "y").is_some());
     }
 }

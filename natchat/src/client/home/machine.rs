@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::client::event::Event;
+use crate::client::event::{Event, Undelivered};
 use crate::client::home::alive::KeepAlive;
 use crate::client::home::carrier::Carrier;
 use crate::client::home::follow::Follow;
@@ -35,8 +35,10 @@ const LEAVE: Duration = Duration::from_secs(1);
 const FIND_AGAIN: Duration = Duration::from_millis(300);
 /// So many times; then nobody is there.
 const FINDS: u8 = 4;
-/// The most members looked for at a time.
+/// The most members looked for at a time, and how many of them because somebody has written in their name: anybody can do that,
+/// and the user's own are to find room.
 const FINDING: usize = 64;
+const FINDING_STRANGERS: usize = 16;
 /// What counters begin with: an incarnation, shifted, so that they rise from run to run.
 const COUNTERS: u32 = 20;
 /// An incarnation above this (the year 2248) is no time: a server could drive us to the end of all numbers.
@@ -245,20 +247,44 @@ impl Home {
         true
     }
 
-    /// Sends a line to an older client, in parts if it is long; `None` if we are not joined. Ends with
-    /// [`Output::HandedOn`], after 5 s without a confirmation at the latest.
-    pub(crate) fn older(&mut self, now: Instant, to: u64, text: &str) -> Option<Ticket> {
-        self.session.as_ref()?;
+    /// Sends a line to an older client, in parts if it is long. Ends with [`Output::HandedOn`], after 5 s without a
+    /// confirmation at the latest.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub(crate) fn older(
+        &mut self,
+        now: Instant,
+        to: u64,
+        text: &str,
+    ) -> Result<Ticket, Undelivered> {
+        if self.session.is_none() {
+            return Err(Undelivered::NotJoined);
+        }
         let ticket = self.letters.write(now, to, text);
         self.run(now);
-        Some(ticket)
+        ticket.ok_or(Undelivered::TooMuch)
+    }
+
+    /// Bytes under way to older clients.
+    pub(crate) fn unsent(&self) -> u64 {
+        self.letters.waiting() as u64
     }
 
     /// Looks for a member that the roster does not have: either it comes ([`Output::Here`]), or [`Output::Nobody`]
     /// within 5 s.
     pub(crate) fn find(&mut self, now: Instant, id: &MemberId) {
+        self.find_at_most(now, id, FINDING);
+    }
+
+    /// The same, for a stranger that has written.
+    pub(crate) fn find_stranger(&mut self, now: Instant, id: &MemberId) {
+        self.find_at_most(now, id, FINDING_STRANGERS);
+    }
+
+    fn find_at_most(&mut self, now: Instant, id: &MemberId, most: usize) {
         let is_known = self.finding.contains_key(id);
-        if self.session.is_none() || (!is_known && self.finding.len() >= FINDING) {
+        if self.session.is_none() || (!is_known && self.finding.len() >= most) {
             self.carrier.push(Output::Nobody(id.clone()));
             return;
         }

@@ -2,6 +2,7 @@
 //! No NATs here: everybody has an address of its own.
 
 mod disk;
+mod others;
 mod world;
 
 use std::time::Duration;

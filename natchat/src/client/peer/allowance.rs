@@ -1,20 +1,28 @@
 //! How much memory all peers together may fill with long records that are not whole yet.
 //!
+//! And whether anything is read at all: not while the user cannot be shown more.
+//!
 //! Short records need none of it, so whoever promises long lines and does not send them keeps nobody else from chatting.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Bytes for all: sixteen of the longest lines at a time.
 const BYTES: u64 = 256 << 20;
 
 /// What is left; all copies are one.
 #[derive(Clone, Debug)]
-pub(crate) struct Allowance(Arc<AtomicU64>);
+pub(crate) struct Allowance {
+    left: Arc<AtomicU64>,
+    is_listening: Arc<AtomicBool>,
+}
 
 impl Default for Allowance {
     fn default() -> Self {
-        Self(Arc::new(AtomicU64::new(BYTES)))
+        Self {
+            left: Arc::new(AtomicU64::new(BYTES)),
+            is_listening: Arc::new(AtomicBool::new(true)),
+        }
     }
 }
 
@@ -22,7 +30,7 @@ impl Allowance {
     /// So many bytes, if they are left.
     pub(crate) fn take(&self, bytes: u64) -> Option<Grant> {
         let taken = self
-            .0
+            .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                 left.checked_sub(bytes)
             });
@@ -30,6 +38,16 @@ impl Allowance {
             left: self.clone(),
             bytes,
         })
+    }
+
+    /// Whether anything is to be read, from now on.
+    pub(crate) fn set_listening(&self, is_listening: bool) {
+        self.is_listening.store(is_listening, Ordering::Relaxed);
+    }
+
+    /// Whether anything is to be read.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.is_listening.load(Ordering::Relaxed)
     }
 }
 
@@ -42,7 +60,7 @@ pub(crate) struct Grant {
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        self.left.0.fetch_add(self.bytes, Ordering::Relaxed);
+        self.left.left.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
 

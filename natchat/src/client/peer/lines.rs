@@ -19,6 +19,9 @@ const READ_LEN: usize = 64 << 10;
 /// When it is asked again for memory for a long record.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
+/// When it is looked again whether anything is to be read.
+const HELD: Duration = Duration::from_millis(100);
+
 /// How long a long record may stand still. Who writes one gives it up sooner, so this one is only there to keep memory.
 const STALE: Duration = Duration::from_secs(60);
 
@@ -28,8 +31,10 @@ pub(crate) struct Lines {
     records: Records,
     allowance: Allowance,
     ledger: Ledger,
-    /// When a long record was last added to, or refused.
+    /// When a long record was last added to, or refused; or when nothing was to be read.
     touched: Option<Instant>,
+    /// Nothing was to be read when there may have been something.
+    is_held: bool,
 }
 
 impl Lines {
@@ -39,6 +44,7 @@ impl Lines {
             allowance,
             ledger: Ledger::default(),
             touched: None,
+            is_held: false,
         }
     }
 
@@ -94,13 +100,18 @@ impl Lines {
         self.ledger.since()
     }
 
-    /// Reads all that has arrived.
+    /// Reads all that has arrived; what is not read now holds its sender back.
     pub(crate) fn read(
         &mut self,
         now: Instant,
         connection: &mut Connection,
         mut heard: impl FnMut(Event),
     ) {
+        self.is_held = !self.allowance.is_listening();
+        if self.is_held {
+            self.touched = Some(now);
+            return;
+        }
         loop {
             while let Some((kind, body)) = self.records.next() {
                 heard(event(kind, body));
@@ -120,7 +131,9 @@ impl Lines {
 
     /// When there is something to be done about what is half read.
     pub(crate) fn due(&self) -> Option<Instant> {
-        let wait = if self.records.is_refused() {
+        let wait = if self.is_held {
+            HELD
+        } else if self.records.is_refused() {
             ASK_AGAIN
         } else {
             STALE
@@ -130,12 +143,13 @@ impl Lines {
 
     /// Whether [`Self::read`] may have something though nothing has come.
     pub(crate) fn asks_again(&self, now: Instant) -> bool {
-        self.records.is_refused() && self.due().is_some_and(|due| due <= now)
+        (self.is_held || self.records.is_refused()) && self.due().is_some_and(|due| due <= now)
     }
 
     /// Whether nothing sensible is to be expected of what comes: then the connection is to begin anew.
     pub(crate) fn is_spoilt(&self, now: Instant) -> bool {
-        let is_stale = self.records.is_long() && self.due().is_some_and(|due| due <= now);
+        let is_stale =
+            self.records.is_long() && !self.is_held && self.due().is_some_and(|due| due <= now);
         is_stale || self.records.is_broken()
     }
 }

@@ -8,8 +8,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::client::event::Way;
 use crate::crypto::entropy::Entropy;
 use crate::path::paths::{Best, CheckKeys, Event, Paths, Route, Socket, Transmit};
+use crate::reliable::connection::Connection;
 use crate::wire::call::CallKind;
 use crate::wire::check::Check;
 use crate::wire::reach::Reach;
@@ -198,6 +200,30 @@ impl Ways {
 
     pub(crate) fn best(&self) -> Option<Best> {
         self.paths.as_ref().and_then(Paths::best)
+    }
+
+    /// By what way lines go, and where to if it is known; `is_established`: they do go.
+    pub(crate) fn way(&self, is_established: bool) -> (Way, Option<Route>) {
+        match self.best() {
+            Some(best) => (Way::Direct, Some(best.route)),
+            None if is_established => (Way::Relayed, None),
+            None => (Way::Unused, None),
+        }
+    }
+
+    /// The shortest round trip that was measured.
+    pub(crate) fn round_trip(&self, connection: &Connection) -> Option<Duration> {
+        let checked = self.best().map(|best| best.round_trip);
+        checked.into_iter().chain(connection.round_trip()).min()
+    }
+
+    /// When what is not confirmed is late.
+    pub(crate) fn timeout(&self, connection: &Connection) -> Duration {
+        match (connection.round_trip(), self.best()) {
+            // On a path that is new to the connection, checks have measured already.
+            (None, Some(best)) => 2 * best.round_trip,
+            (_, _) => connection.retransmission_timeout(),
+        }
     }
 
     /// Where a frame is to go now.

@@ -21,11 +21,13 @@ mod sending;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) use outbox::Output;
 
+use crate::bucket::Bucket;
 use crate::client::files::{FileReply, Job};
 use crate::crypto::identity::PublicKey;
 use crate::name::MemberId;
@@ -42,6 +44,13 @@ pub(crate) const KINDS: RangeInclusive<u8> = 3..=9;
 pub(crate) const TRANSFERS: usize = 64;
 /// Offers of one peer that wait for the user.
 const OFFERS: usize = 8;
+/// How many offers a peer may make at once, and how often then: each is shown, and looked for on the disk.
+const OFFER_BURST: u32 = 8;
+const OFFER_INTERVAL: Duration = Duration::from_secs(1);
+/// Peers whose offers are counted: as many as there may be.
+const OFFERERS: usize = 4096;
+/// Offers of all peers that the disk has not answered yet: few, so that it has room for what the user wants.
+const FINDS: usize = 16;
 
 /// All files that are on their way.
 #[derive(Debug)]
@@ -52,6 +61,10 @@ pub(crate) struct Transfers {
     number: u32,
     job: u64,
     outbox: Outbox,
+    /// Of those who have offered something.
+    offers: BTreeMap<MemberId, Bucket>,
+    /// What was looked for because of an offer, and the disk has not answered.
+    finds: BTreeSet<Job>,
 }
 
 impl Transfers {
@@ -62,6 +75,8 @@ impl Transfers {
             number: 0,
             job: 0,
             outbox: Outbox::default(),
+            offers: BTreeMap::new(),
+            finds: BTreeSet::new(),
         }
     }
 
@@ -105,6 +120,9 @@ impl Transfers {
                 Some(name) => format!("{from} offers no file called {name}"),
                 None => format!("{from} offers no file"),
             });
+        } else {
+            // The user deals with this peer, and may want its next ones, too.
+            self.offers.remove(from);
         }
     }
 
@@ -114,6 +132,7 @@ impl Transfers {
     /// If it is none.
     pub(crate) fn handle_record(
         &mut self,
+        now: Instant,
         from: &MemberId,
         key: &PublicKey,
         kind: u8,
@@ -125,14 +144,17 @@ impl Transfers {
                 len,
                 modified,
                 name,
-            } => self.offered(Offer {
-                from,
-                key,
-                number,
-                name,
-                len,
-                modified,
-            }),
+            } => {
+                let offer = Offer {
+                    from,
+                    key,
+                    number,
+                    name,
+                    len,
+                    modified,
+                };
+                self.offered(now, offer);
+            }
             Record::Accept { .. } | Record::Done { .. } | Record::Stop(_) => {
                 if let Some(file) = self.sending.iter_mut().find(|file| file.is(from, number)) {
                     file.handle_record(record, &mut self.outbox);
@@ -151,16 +173,33 @@ impl Transfers {
         Ok(())
     }
 
-    fn offered(&mut self, offer: Offer<'_>) {
-        let refusal = self.refusal(&offer);
+    fn offered(&mut self, now: Instant, offer: Offer<'_>) {
+        let refusal = if self.may_offer(now, offer.from) {
+            self.refusal(&offer)
+        } else {
+            Some(Why::TooMany)
+        };
         if let Some(why) = refusal {
             self.outbox
                 .tell(offer.from, offer.number, Record::Stop(why));
             return;
         }
         let job = self.next_job();
+        self.finds.insert(job);
         let receiving = Receiving::new(offer, job, &mut self.outbox);
         self.receiving.push(receiving);
+    }
+
+    /// Whether a peer's offer is looked at. What is refused here is not even shown.
+    fn may_offer(&mut self, now: Instant, from: &MemberId) -> bool {
+        if self.offers.len() >= OFFERERS && !self.offers.contains_key(from) {
+            self.offers.pop_first();
+        }
+        let bucket = self
+            .offers
+            .entry(from.clone())
+            .or_insert_with(|| Bucket::new(OFFER_BURST, OFFER_INTERVAL));
+        bucket.take(now) && self.finds.len() < FINDS
     }
 
     /// Why an offer cannot be taken; one before it that is of the same part gives way.
@@ -196,6 +235,7 @@ impl Transfers {
     /// The disk's answer to a request.
     pub(crate) fn handle_reply(&mut self, reply: FileReply) {
         let job = reply.job();
+        self.finds.remove(&job);
         if let Some(file) = self.sending.iter_mut().find(|file| file.job() == job) {
             file.handle_reply(reply, &mut self.outbox);
         } else if let Some(file) = self.receiving.iter_mut().find(|file| file.job() == job) {
@@ -220,7 +260,14 @@ impl Transfers {
             file.drive(now, connection, &mut self.outbox);
         }
         if let Some(records) = self.outbox.records_for(peer) {
-            connection.write(CHAT, &records);
+            if self
+                .outbox
+                .may_write(peer, &records, connection.unsent(CHAT))
+            {
+                connection.write(CHAT, &records);
+            } else {
+                self.end_all(peer, "the other side confirms nothing", Some(connection));
+            }
         }
         self.sending
             .retain(|file| !file.is_over() || !file.is_to(peer));
@@ -233,8 +280,13 @@ impl Transfers {
         &mut self,
         peer: &MemberId,
         reason: &str,
-        mut connection: Option<&mut Connection>,
+        connection: Option<&mut Connection>,
     ) {
+        self.end_all(peer, reason, connection);
+        self.outbox.renew(peer);
+    }
+
+    fn end_all(&mut self, peer: &MemberId, reason: &str, mut connection: Option<&mut Connection>) {
         for file in self.sending.iter_mut().filter(|file| file.is_to(peer)) {
             file.abandon(reason, connection.as_deref_mut(), &mut self.outbox);
         }
@@ -260,7 +312,17 @@ impl Transfers {
         self.outbox.pop()
     }
 
-    /// Whether files are on their way, or are about to be offered.
+    /// Whether files are on their way, with this peer or with any, or are offered by us. What others offer does not count
+    /// until it is accepted.
+    pub(crate) fn is_moving(&self, with: Option<&MemberId>) -> bool {
+        let is_sent = |file: &Sending| with.is_none_or(|peer| file.is_to(peer));
+        let is_received =
+            |file: &Receiving| !file.is_undecided() && with.is_none_or(|peer| file.is_from(peer));
+        self.sending.iter().any(is_sent) || self.receiving.iter().any(is_received)
+    }
+
+    /// Whether there are any, offers included.
+    #[cfg(test)]
     pub(crate) fn is_busy(&self) -> bool {
         !self.sending.is_empty() || !self.receiving.is_empty()
     }

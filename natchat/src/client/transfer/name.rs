@@ -35,10 +35,14 @@ fn mend(c: char) -> char {
         '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => '_',
         c if c.is_control() => '_',
         // Marks that turn the direction or are not seen: `exe.txt` that is `txt.exe`.
-        '\u{200B}'..='\u{200F}'
+        '\u{AD}'
+        | '\u{61C}'
+        | '\u{180E}'
+        | '\u{200B}'..='\u{200F}'
         | '\u{2028}'..='\u{202E}'
         | '\u{2060}'..='\u{206F}'
-        | '\u{FEFF}' => '_',
+        | '\u{FEFF}'
+        | '\u{E0000}'..='\u{E0FFF}' => '_',
         c => c,
     }
 }
@@ -93,6 +97,7 @@ mod tests {
             ("a\\b/c", "a_b_c"),
             ("a\n\u{1b}[2Jb", "a__[2Jb"),
             ("txt.\u{202E}exe", "txt._exe"),
+            ("a\u{AD}b\u{61C}c\u{180E}d\u{E0041}e", "a_b_c_d_e"),
             ("name. . ", "name"),
             ("C:evil", "C_evil"),
             ("con", "_con"),

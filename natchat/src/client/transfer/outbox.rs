@@ -7,6 +7,11 @@ use crate::client::files::FileRequest;
 use crate::client::transfer::record::Record;
 use crate::name::MemberId;
 
+/// Bytes under way in somebody's channel 0 above which only [`BEYOND`] more are written: who makes us answer and confirms
+/// nothing would fill the memory. Not none, since a long line may be under way while files come to their end.
+const UNSENT: u64 = 1 << 20;
+const BEYOND: usize = 64 << 10;
+
 /// Something to be done.
 #[derive(Debug)]
 pub(crate) enum Output {
@@ -24,6 +29,8 @@ pub(crate) struct Outbox {
     records: BTreeMap<MemberId, Vec<u8>>,
     /// Whose connections are to be driven.
     peers: BTreeSet<MemberId>,
+    /// Bytes written to somebody's channel 0 while much was under way there.
+    beyond: BTreeMap<MemberId, usize>,
 }
 
 impl Outbox {
@@ -51,6 +58,25 @@ impl Outbox {
 
     pub(crate) fn records_for(&mut self, peer: &MemberId) -> Option<Vec<u8>> {
         self.records.remove(peer)
+    }
+
+    /// Whether records are to be written to somebody's channel 0, where so many bytes are under way.
+    pub(crate) fn may_write(&mut self, peer: &MemberId, records: &[u8], unsent: u64) -> bool {
+        if unsent <= UNSENT {
+            self.beyond.remove(peer);
+            return true;
+        }
+        let beyond = self.beyond.entry(peer.clone()).or_default();
+        let may_write = *beyond + records.len() <= BEYOND;
+        if may_write {
+            *beyond += records.len();
+        }
+        may_write
+    }
+
+    /// Nothing is under way to somebody any more.
+    pub(crate) fn renew(&mut self, peer: &MemberId) {
+        self.beyond.remove(peer);
     }
 
     /// What was to be told to somebody will not be told.

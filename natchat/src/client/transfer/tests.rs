@@ -1,13 +1,15 @@
 //! Whole files from disk to disk, and all that can come between.
 
+use std::time::Duration;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::client::files::CHUNK_LEN;
 use crate::client::transfer::record::{Record, Why};
-use crate::client::transfer::{OFFERS, TRANSFERS, name};
+use crate::client::transfer::{FINDS, OFFERS, Output, TRANSFERS, name};
 use crate::crypto::identity::PublicKey;
-use crate::reliable::connection::Connection;
+use crate::reliable::connection::{CHAT, Connection};
 
 mod desk;
 
@@ -343,6 +345,104 @@ fn leaving() {
     assert!(pair.is_quiet());
 }
 
+fn say(pair: &mut Pair, number: u32, record: Record<'_>) {
+    let mut out = Vec::new();
+    record.encode(number, &mut out);
+    let (from, key, now) = (pair.id(0), pair.sides[0].key, pair.now);
+    let taken = pair.sides[1]
+        .transfers
+        .handle_record(now, &from, &key, out[0], &out[5..]);
+    assert_eq!(taken, Ok(()));
+}
+
+const OFFER: Record<'static> = Record::Offer {
+    len: 1,
+    modified: 5,
+    name: "a",
+};
+
+const OFFER_OF_ANOTHER: Record<'static> = Record::Offer {
+    len: 2,
+    modified: 5,
+    name: "b",
+};
+
+#[test]
+fn who_offers_and_withdraws_in_a_row_is_not_heard() {
+    let mut pair = Pair::new();
+    for number in 1..=1_000 {
+        say(&mut pair, number, OFFER);
+        pair.serve(1);
+        say(&mut pair, number, Record::Withdraw(Why::Changed));
+        pair.serve(1);
+    }
+    let offers = |pair: &Pair| {
+        let shown = pair.shown(1);
+        shown
+            .iter()
+            .filter(|line| line.starts_with("offered"))
+            .count()
+    };
+    assert_eq!(offers(&pair), 8);
+    pair.now += Duration::from_secs(1);
+    for number in 1_001..=1_010 {
+        say(&mut pair, number, OFFER);
+        pair.serve(1);
+    }
+    assert_eq!(offers(&pair), 9, "one a second");
+    pair.accept();
+    say(&mut pair, 2_000, OFFER_OF_ANOTHER);
+    pair.serve(1);
+    assert_eq!(offers(&pair), 10, "the user has dealt with it");
+}
+
+#[test]
+fn a_disk_that_does_not_answer_has_room_for_the_user() {
+    let mut pair = Pair::new();
+    let key = pair.sides[0].key;
+    for peer in 0..100 {
+        let from = format!("peer{peer}").parse().unwrap();
+        let (mut out, now) = (Vec::new(), pair.now);
+        for record in [OFFER, Record::Withdraw(Why::Changed)] {
+            out.clear();
+            record.encode(1, &mut out);
+            let transfers = &mut pair.sides[1].transfers;
+            let taken = transfers.handle_record(now, &from, &key, out[0], &out[5..]);
+            assert_eq!(taken, Ok(()));
+        }
+    }
+    let mut requests = 0;
+    while let Some(output) = pair.sides[1].transfers.poll_output() {
+        requests += usize::from(matches!(output, Output::File(_)));
+    }
+    assert_eq!(requests, 2 * FINDS);
+}
+
+#[test]
+fn who_confirms_nothing_is_not_answered_for_ever() {
+    let mut pair = Pair::with_file("b.bin", 10);
+    let alice = pair.id(0);
+    pair.sides[1].disk.files.insert("c.bin".to_owned(), vec![1]);
+    pair.sides[1].transfers.send(&alice, "c.bin");
+    pair.serve(1);
+    for number in 1..=200_000 {
+        say(&mut pair, number, OFFER);
+        pair.serve(1);
+    }
+    let unsent = pair.sides[1].connection.unsent(CHAT);
+    assert!(
+        (1 << 20..(1 << 20) + (65 << 10)).contains(&unsent),
+        "{unsent}"
+    );
+    let shown = pair.shown(1);
+    let stopped = "stopped c.bin: the other side confirms nothing".to_owned();
+    assert!(
+        shown.contains(&stopped),
+        "{:?}",
+        &shown[..20.min(shown.len())]
+    );
+}
+
 proptest! {
     /// Whatever a peer says and the disk answers, in whatever order: no panic, and no more than is allowed.
     #[test]
@@ -367,7 +467,7 @@ proptest! {
             let mut out = Vec::new();
             record.encode(number, &mut out);
             let (from, key) = (pair.id(1 - at), pair.sides[1 - at].key);
-            let taken = pair.sides[at].transfers.handle_record(&from, &key, out[0], &out[5..]);
+            let taken = pair.sides[at].transfers.handle_record(pair.now, &from, &key, out[0], &out[5..]);
             prop_assert_eq!(taken.is_ok(), number > 0);
         }
         pair.sides[0].transfers.leave();

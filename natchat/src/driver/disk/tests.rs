@@ -253,3 +253,29 @@ fn failed(reply: Option<FileReply>) -> String {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn old_parts_are_removed_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let day = Duration::from_secs(24 * 3600);
+    let start = UNIX_EPOCH + 20_000 * day;
+    let names = [
+        (".a.txt.0123abcd.part", 40, false),
+        (".b.txt.0123abcd.part", 20, true),
+        (".c.txt.0123abcx.part", 40, true),
+        ("d.txt.0123abcd.part", 40, true),
+        (".0123abcd.part", 40, true),
+        (".e.txt", 40, true),
+    ];
+    for (name, days, _) in names {
+        let file = File::create(folder.path().join(name)).unwrap();
+        file.set_modified(start - days * day).unwrap();
+    }
+    let inside = folder.path().join(".dir.0123abcd.part");
+    fs::create_dir(&inside).unwrap();
+    Disk::new(folder.path().to_owned()).sweep(start);
+    for (name, _, stays) in names {
+        assert_eq!(folder.path().join(name).exists(), stays, "{name}");
+    }
+    assert!(inside.exists());
+}

@@ -1,6 +1,6 @@
 //! What is in a journal's file: a line that names it, then records, each `len u16 · check u32 · bytes`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -14,6 +14,9 @@ pub(super) const TITLE: &[u8] = b"natchat journal 1\n";
 
 /// The longest record.
 pub(super) const RECORD_LEN: usize = 4096;
+
+/// The ending of what a damaged one is kept as, for whoever wants to look for more in it.
+const ASIDE: &str = "damaged";
 
 /// Length and check.
 pub(super) const HEAD_LEN: usize = 6;
@@ -37,7 +40,8 @@ fn check(record: &[u8]) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// Reads a journal, or begins one: the file, to be appended to, and the length of what is good in it.
+/// Reads a journal, or begins one: the file, to be appended to, and the length of what is good in it. What follows damage
+/// is not looked at: records in it may be what a member made up, in a text of its own.
 pub(super) fn read(
     path: &Path,
     logger: Logger,
@@ -72,11 +76,24 @@ pub(super) fn read(
             "its last record was cut off",
             &[("bytes", (whole_len - good_len).into())],
         ),
-        End::Damaged => {
+        // Whoever wrote it was no server of ours.
+        End::Damaged if good_len == 0 => {
             return Err(Error::Damaged {
                 path: path.to_owned(),
                 what: "journal",
             });
+        }
+        End::Damaged => {
+            let aside = path.with_extension(ASIDE);
+            fs::copy(path, &aside).map_err(failed)?;
+            logger.warn(
+                "journal",
+                "it is damaged: what follows is forgotten, and the whole was put aside",
+                &[
+                    ("bytes", (whole_len - good_len).into()),
+                    ("aside", (&aside.display()).into()),
+                ],
+            );
         }
     }
     file.set_len(good_len).map_err(failed)?;

@@ -64,25 +64,40 @@ fn however_a_crash_cuts_it_whole_records_stay() {
 }
 
 #[test]
-fn damage_is_refused_and_stays() {
+fn what_is_good_before_damage_is_kept_and_the_rest_put_aside() {
     let (_folder, store) = store();
     let mut journal = open(&store).unwrap();
     (0..3).for_each(|_| journal.append(b"record"));
     drop(journal);
-    let path = store.path("journal");
+    let (path, aside) = (store.path("journal"), store.path("journal.damaged"));
     let whole = fs::read(&path).unwrap();
-    for at in [0, TITLE.len() + 3, TITLE.len() + HEAD_LEN + 2] {
+    let record_len = HEAD_LEN + b"record".len();
+    for (at, kept) in [
+        (TITLE.len() + 3, 0),
+        (TITLE.len() + HEAD_LEN + 2, 0),
+        (TITLE.len() + record_len + 2, 1),
+    ] {
         let mut bytes = whole.clone();
         bytes[at] ^= 1;
         fs::write(&path, &bytes).unwrap();
-        assert!(
-            matches!(open(&store), Err(Error::Damaged { .. })),
-            "byte {at}"
-        );
-        assert_eq!(fs::read(&path).unwrap(), bytes, "byte {at}");
+        assert_eq!(records(&store).len(), kept, "byte {at}");
+        assert_eq!(fs::read(&aside).unwrap(), bytes, "byte {at}");
+        let mut journal = open(&store).unwrap();
+        journal.append(b"later");
+        drop(journal);
+        assert_eq!(records(&store).len(), kept + 1, "byte {at}");
     }
-    fs::write(&path, "something else").unwrap();
-    assert!(matches!(open(&store), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn another_programs_file_is_refused_and_stays() {
+    let (_folder, store) = store();
+    for bytes in [&b"something else"[..], b"natchat journal 2\n", &[0; 50]] {
+        fs::write(store.path("journal"), bytes).unwrap();
+        assert!(matches!(open(&store), Err(Error::Damaged { .. })));
+        assert_eq!(fs::read(store.path("journal")).unwrap(), bytes);
+        assert!(!store.path("journal.damaged").exists());
+    }
 }
 
 #[test]

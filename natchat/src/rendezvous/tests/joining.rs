@@ -185,6 +185,25 @@ fn incarnations() {
 }
 
 #[test]
+fn two_copies_of_one_process_do_not_take_turns() {
+    let mut scene = Scene::new();
+    let mut one = joined(&mut scene, 1, "ann", "203.0.113.5:40001");
+    let mut other = Client::new(1, "ann", "203.0.113.9:40001");
+    other.nonce += 1;
+    assert_eq!(scene.join(&mut other), Err(Refusal::Behind(1_000)));
+    assert!(
+        matches!(scene.alive(&mut one)[..], [FromServer::Alive { .. }]),
+        "it stays until the other one says that it is the later"
+    );
+    other.incarnation += 1;
+    let cookie = scene.cookie(other.at);
+    let out = scene.send(other.at, &other.register(cookie));
+    let (member, reason) = (one.member, Ending::Elsewhere);
+    assert_eq!(one.read(&out), [FromServer::Ended { member, reason }]);
+    scene.took(&mut other, &out).unwrap();
+}
+
+#[test]
 fn a_register_that_is_sent_again_is_answered_alike_and_moves_the_member() {
     let mut scene = Scene::new();
     let mut client = joined(&mut scene, 1, "ann", "203.0.113.5:40001");

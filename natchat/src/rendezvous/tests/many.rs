@@ -126,7 +126,11 @@ fn all_fall_silent_at_once_and_go_one_by_one() {
         server.handle_timeout(now);
     }
     assert_eq!(offline, count);
-    assert_eq!(recorded, count + 1, "each departure, and the start");
+    assert_eq!(
+        recorded,
+        2 * count + 1,
+        "each departure and whose the ID stays, and the start"
+    );
     assert_eq!(server.members(), 0);
     assert_eq!(server.counts().dropped, 0);
 }

@@ -8,6 +8,7 @@ mod abuse;
 mod joining;
 mod many;
 mod older;
+mod pace;
 mod ports;
 mod presence;
 mod relay;

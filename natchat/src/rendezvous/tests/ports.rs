@@ -1,6 +1,6 @@
 //! The ports that stand for members, and what of them older clients are told.
 
-use super::older::{ONE, TWO, keep_alive, port_of, three};
+use super::older::{ONE, THREE, TWO, keep_alive, port_of, three};
 use super::*;
 
 #[test]
@@ -154,4 +154,20 @@ fn what_an_older_client_sends_is_bounded() {
             .is_empty()
     });
     assert!(through.count() <= 3);
+}
+
+#[test]
+fn a_restarted_server_tells_older_clients_no_more_for_what_they_say() {
+    let mut before = three();
+    before.pass(secs(1));
+    let mut scene = Scene::restored(ServerLimits::default(), &before.journal);
+    for (n, at) in [(1, ONE), (2, TWO), (3, THREE)] {
+        let text = format!("client_Keep Alive_client{n}_192.168.0.{n}:10081");
+        let told: usize = texts_to(&scene.text(at, &text), at)
+            .iter()
+            .map(String::len)
+            .sum();
+        assert!(told > 0, "client{n}");
+        assert!(told <= 3 * text.len(), "client{n}: {told} bytes");
+    }
 }

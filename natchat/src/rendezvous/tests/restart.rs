@@ -97,6 +97,33 @@ fn a_restarted_server_knows_everybody_at_once_and_greets_them() {
 }
 
 #[test]
+fn who_was_there_for_a_moment_owns_its_id_after_a_restart() {
+    for (name, replaces) in [("came and went", false), ("started anew and went", true)] {
+        let mut scene = Scene::new();
+        let mut ann = Client::new(1, "ann", "203.0.113.5:1");
+        if replaces {
+            scene.join(&mut ann).unwrap();
+            scene.pass(secs(2));
+            (ann.nonce, ann.incarnation) = (1, ann.incarnation + 1);
+        }
+        let mut other = Client::new(2, "bob", "203.0.113.6:1");
+        // The first change is published at once; what follows is gathered.
+        scene.join(&mut other).unwrap();
+        scene.join(&mut ann).unwrap();
+        let (member, counter) = ann.count();
+        scene.say(&ann, &ToServer::Leave { member, counter });
+        scene.pass(secs(2));
+        let mut scene = Scene::restored(ServerLimits::default(), &scene.journal);
+        assert_eq!(scene.server.members(), 1, "{name}");
+        let mut thief = Client::new(9, "ann", "192.0.2.1:1");
+        assert_eq!(scene.join(&mut thief), Err(Refusal::Taken), "{name}");
+        let known = ann.incarnation;
+        ann.incarnation -= 1;
+        assert_eq!(scene.join(&mut ann), Err(Refusal::Behind(known)), "{name}");
+    }
+}
+
+#[test]
 fn who_does_not_come_back_is_off_line_after_thirty_seconds() {
     let (before, mut ann, _) = peopled();
     let mut scene = Scene::restored(ServerLimits::default(), &before.journal);

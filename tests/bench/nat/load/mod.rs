@@ -51,9 +51,15 @@ pub(crate) fn run(options: &Options) -> Outcome {
             Figure::new(Unit::PerSecond, per_core),
         )
         .at_least(300_000.0)
-        .beside("the older server", peers::older(peers_rounds))
+        .beside(
+            "the older server, which answers none",
+            peers::older(peers_rounds),
+        )
         .beside("coturn, STUN Binding", peers::coturn(peers_rounds))
-        .quoting("the older servers", "9,687 and 6,924/s"),
+        .quoting(
+            "the original ones, with their busy loops",
+            "9,687 and 6,924/s",
+        ),
     );
     let bytes = u64_as_f64(memory) / as_f64(joined);
     outcome.add(Line::new("memory for a member", Figure::one(Unit::Bytes, bytes)).at_most(256.0));

@@ -12,8 +12,9 @@ use harness::Stopwatch;
 
 use crate::pair::rest;
 
-/// Questions under way.
+/// Questions under way: in all, and at one socket, whose buffer has room for the answers.
 const AHEAD: usize = 2_048;
+const AHEAD_EACH: usize = 64;
 
 /// A question that is not answered after this is lost.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -129,13 +130,14 @@ pub(crate) fn ask<Q: Question>(askers: &mut [Asker<Q>], time: Duration) -> Answe
     let watch = Stopwatch::start();
     let mut answers = Answers::default();
     let mut under_way = VecDeque::new();
+    let ahead = AHEAD.min(AHEAD_EACH * askers.len());
     for (count, turn) in (0..askers.len()).cycle().enumerate() {
         if count % LOOK == 0 && watch.elapsed() >= time {
             break;
         }
         askers[turn].ask();
         under_way.push_back(turn);
-        if under_way.len() > AHEAD
+        if under_way.len() > ahead
             && let Some(oldest) = under_way.pop_front()
         {
             askers[oldest].wait(&mut answers);
@@ -154,7 +156,7 @@ pub(crate) fn ask_each<Q: Question>(askers: &mut [Asker<Q>]) {
     for asker in askers {
         for _ in 0..asker.len() {
             asker.ask();
-            if asker.asked.len() > LOOK {
+            if asker.asked.len() > AHEAD_EACH {
                 asker.wait(&mut answers);
             }
         }

@@ -371,7 +371,10 @@ impl Side {
     fn new(at: u8, entropy: &mut Entropy) -> Self {
         let addr: SocketAddr = format!("198.51.100.{}:1000", at + 1).parse().unwrap();
         let kind = CandidateKind::Local;
-        let name = char::from(b'a' + at).to_string();
+        let name = match at {
+            0..26 => char::from(b'a' + at).to_string(),
+            _ => format!("z{at}"),
+        };
         Self {
             id: id(&name),
             identity: Identity::generate(entropy),

@@ -257,7 +257,7 @@ fn lines_to_older_clients_go_in_parts_and_in_order() {
         });
         let long = "가".repeat(500);
         for text in [&*long, "hi", ""] {
-            assert!(world.home.older(world.now, 7, text).is_some());
+            world.home.older(world.now, 7, text).unwrap();
         }
         world.drain();
         world.until(5 * SECOND, |world| world.told.len() == 3);
@@ -332,6 +332,20 @@ fn who_is_not_in_the_roster_is_looked_for() {
     world.is_server_up = false;
     world.home.find(world.now, &"zoe".parse().unwrap());
     world.until(5 * SECOND, |world| world.count("nobody zoe") == 1);
+}
+
+#[test]
+fn strangers_leave_room_to_look_for_others() {
+    let mut world = World::joined();
+    for n in 0..200 {
+        let id = format!("stranger{n}").parse().unwrap();
+        world.home.find_stranger(world.now, &id);
+    }
+    world.server.others.push(other(7, "bob"));
+    world.home.find(world.now, &"bob".parse().unwrap());
+    world.drain();
+    world.run(SECOND);
+    assert_eq!((world.count("here bob"), world.count("nobody bob")), (1, 0));
 }
 
 #[test]

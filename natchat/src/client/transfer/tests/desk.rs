@@ -264,9 +264,13 @@ impl Pair {
                     while let Some(record) = first_record(&mut side.chat) {
                         let mut record = record;
                         meddle(&mut record);
-                        let taken =
-                            side.transfers
-                                .handle_record(&peer, &key, record[0], &record[5..]);
+                        let taken = side.transfers.handle_record(
+                            self.now,
+                            &peer,
+                            &key,
+                            record[0],
+                            &record[5..],
+                        );
                         assert_eq!(taken, Ok(()));
                     }
                 }
