@@ -1,8 +1,8 @@
 //! What a client shows: events as lines, on a thread of its own, so that a reader who does not read does not keep the
 //! client from answering its server.
 //!
-//! Nothing that was said is thrown away: when much waits ([`Screen::is_behind`]), the client is to take no more from
-//! others, and when very much does ([`Screen::is_hopeless`]), to leave. Lines are asked for here, too, after all that was
+//! Nothing that was said is thrown away: when much waits (`Screen::is_behind`), the client is to take no more from
+//! others, and when very much does (`Screen::is_hopeless`), to leave. Lines are asked for here, too, after all that was
 //! to be shown before: so who does not read what comes out is not asked for more.
 
 use std::collections::BTreeMap;
